@@ -1,0 +1,33 @@
+import { type Logger, pino } from "pino";
+import type { LogConfig } from "./config.ts";
+
+export type { Logger };
+
+/** JSON lines on stdout, pretty on a terminal. Secrets never get here: errors are cut to their shape. */
+export function createLogger(config: LogConfig, role: string): Logger {
+  return pino({
+    level: config.level,
+    base: { role },
+    formatters: { level: (label) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: describeError },
+    ...(process.stdout.isTTY ? { transport: { target: "pino-pretty" } } : {}),
+  });
+}
+
+/**
+ * An error as the log may hold it: name, code, stack frames and causes. The message only of our own
+ * errors; a driver's or an upstream's can quote parameters, URLs and bodies.
+ */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const own = ["IdentityError", "IdentityCallError", "ConfigError"].includes(error.name);
+  return {
+    type: error.name,
+    ...("code" in error ? { code: error.code } : {}),
+    ...("reason" in error ? { reason: error.reason } : {}),
+    ...(own ? { message: error.message } : {}),
+    at: error.stack?.split("\n").filter((line) => /^\s+at /.test(line)).slice(0, 6),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
+}
