@@ -1,12 +1,12 @@
-import type {
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
+import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "./gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "./gen/google/rpc/status_pb.js";
 import { ErrorReason } from "./gen/identity/v1/error_reason_pb.js";
 import { IdentityService } from "./gen/identity/v1/identity_service_pb.js";
@@ -87,7 +87,9 @@ export function createIdentityClient(config: IdentityClientConfig): IdentityClie
   const channel = new Client(config.target, credentials.createInsecure(), CHANNEL_OPTIONS);
   const definition = toGrpcDefinition(IdentityService);
   const calls = IdentityService.methods.map((method) => {
-    const { path, requestSerialize, responseDeserialize } = definition[method.localName] as never as {
+    const { path, requestSerialize, responseDeserialize } = definition[
+      method.localName
+    ] as never as {
       path: string;
       requestSerialize: (message: unknown) => Buffer;
       responseDeserialize: (bytes: Buffer) => unknown;

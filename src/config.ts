@@ -351,7 +351,10 @@ function isNear(left: string, right: string): boolean {
   let start = 0;
   while (start < left.length && left[start] === right[start]) start++;
   let end = 0;
-  while (end < Math.min(left.length, right.length) - start && left.at(-1 - end) === right.at(-1 - end)) {
+  while (
+    end < Math.min(left.length, right.length) - start &&
+    left.at(-1 - end) === right.at(-1 - end)
+  ) {
     end++;
   }
   const [a, b] = [left.slice(start, left.length - end), right.slice(start, right.length - end)];

@@ -27,7 +27,10 @@ export function describeError(error: unknown): Record<string, unknown> {
     ...("code" in error ? { code: error.code } : {}),
     ...("reason" in error ? { reason: error.reason } : {}),
     ...(own ? { message: error.message } : {}),
-    at: error.stack?.split("\n").filter((line) => /^\s+at /.test(line)).slice(0, 6),
+    at: error.stack
+      ?.split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 6),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
 }
