@@ -1,0 +1,121 @@
+import { DrizzleQueryError } from "drizzle-orm";
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import type { DatabaseConfig } from "../../config.ts";
+import { IdentityError } from "../errors.ts";
+
+export type Database = PostgresJsDatabase;
+
+/** PostgreSQL behind a bounded wait, a bounded run and one kind of error. */
+export interface Db {
+  /** For building queries; run them with {@link Db.run}. */
+  readonly orm: Database;
+  /**
+   * Runs a query. Refuses with STORAGE_UNAVAILABLE when PostgreSQL is away or too slow.
+   * `repeatable` says that running it twice does no harm: it is then asked once more when the
+   * connection broke.
+   */
+  run<T>(query: () => PromiseLike<T>, options?: { repeatable?: boolean }): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openDb(config: DatabaseConfig): Db {
+  const sql = connect(config, config.poolSize);
+  const gate = createGate(config.poolSize, config.waitTimeoutMs);
+  const once = async <T>(query: () => PromiseLike<T>): Promise<T> => {
+    const leave = await gate();
+    // The place is given back when the query ends, not when its caller stops waiting.
+    const running = Promise.resolve(query()).finally(leave);
+    return withTimeout(running, config.queryTimeoutMs);
+  };
+  return {
+    orm: drizzle(sql),
+    run: async (query, options = {}) => {
+      try {
+        return await once(query).catch((error) => {
+          if (options.repeatable && isBrokenConnection(error)) return once(query);
+          throw error;
+        });
+      } catch (error) {
+        throw isUnavailable(error) ? unavailable(error) : error;
+      }
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+/** A bare connection pool, for migrations and locks too. */
+export function connect(config: DatabaseConfig, max: number): postgres.Sql {
+  return postgres(config.url, {
+    max,
+    connect_timeout: config.connectTimeoutMs / 1_000,
+    idle_timeout: 60,
+    // Reconnect at once: the calls that wait for it have timers of their own.
+    backoff: () => 0.05,
+    onnotice: () => {},
+    connection: { application_name: "mini-identity" },
+  });
+}
+
+/** Lets `places` callers in at a time; a further one waits `waitTimeoutMs` at most. */
+function createGate(places: number, waitTimeoutMs: number): () => Promise<() => void> {
+  let free = places;
+  const waiting = new Set<() => void>();
+  const leave = () => {
+    const [next] = waiting;
+    if (next) next();
+    else free++;
+  };
+  return () =>
+    new Promise((resolve, reject) => {
+      if (free > 0) {
+        free--;
+        resolve(leave);
+        return;
+      }
+      const timer = setTimeout(() => {
+        waiting.delete(enter);
+        reject(new QueryTimeout("no database connection became free in time"));
+      }, waitTimeoutMs);
+      const enter = () => {
+        clearTimeout(timer);
+        waiting.delete(enter);
+        resolve(leave);
+      };
+      waiting.add(enter);
+    });
+}
+
+function withTimeout<T>(running: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new QueryTimeout("the query took too long")), timeoutMs);
+    running.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+class QueryTimeout extends Error {
+  override readonly name = "QueryTimeout";
+}
+
+function codeOf(error: unknown): string {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  return String((cause as { code?: unknown } | undefined)?.code ?? "");
+}
+
+/** The connection ended before the reply. SQLSTATE class 57P: the server is being shut down. */
+function isBrokenConnection(error: unknown): boolean {
+  return /^(CONNECTION_|ECONNRESET|EPIPE|57P0)/.test(codeOf(error));
+}
+
+/** SQLSTATE 53: no resources, 08: connection, 57: operator, 25006: a read-only standby. */
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof QueryTimeout) return true;
+  return /^(CONNECT|ECONN|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT|EPIPE|ENOENT|53\d|08\d|57\d|57P0|25006)/.test(
+    codeOf(error),
+  );
+}
+
+function unavailable(cause: unknown): IdentityError {
+  const message = "the database is not available";
+  return new IdentityError("STORAGE_UNAVAILABLE", message, { retryAfterMs: 1_000, cause });
+}
