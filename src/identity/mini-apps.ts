@@ -1,0 +1,32 @@
+import type { MiniAppConfig } from "../config.ts";
+import { IdentityError } from "./errors.ts";
+import type { AppId } from "./ids.ts";
+
+export interface MiniApp {
+  appId: AppId;
+  secret: string;
+}
+
+/** The mini programs that this service works for. */
+export interface MiniApps {
+  /** The named one, or the only one when none is named. */
+  find(appId: string): MiniApp;
+}
+
+export function createMiniApps(config: readonly MiniAppConfig[]): MiniApps {
+  const apps = new Map(config.map((app) => [app.appId, { ...app, appId: app.appId as AppId }]));
+  const [first] = apps.values();
+  return {
+    find(appId) {
+      if (!appId && (apps.size !== 1 || !first)) {
+        throw new IdentityError("APP_REQUIRED", "name one of the mini programs", {
+          field: "app_id",
+        });
+      }
+      const app = appId ? apps.get(appId) : first;
+      if (app) return app;
+      const message = "this mini program is not configured here";
+      throw new IdentityError("APP_UNKNOWN", message, { field: "app_id" });
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { IdentityError } from "./errors.ts";
+import type { UserId } from "./ids.ts";
+import { checkAvatarUrl, checkNickname, DEFAULT_NICKNAME } from "./profile-rules.ts";
+import type { Profile, User, UserStore } from "./store/users.ts";
+
+export interface ProfileDeps {
+  users: UserStore;
+}
+
+/** The enabled user with this id. */
+export async function getProfile({ users }: ProfileDeps, id: UserId): Promise<User> {
+  const user = await users.find(id);
+  if (!user) throw new IdentityError("USER_NOT_FOUND", "the user does not exist");
+  if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
+  return user;
+}
+
+export interface ProfileChange {
+  /** Undefined stays, empty goes back to the default. */
+  nickname: string | undefined;
+  /** Undefined stays, empty clears. */
+  avatarUrl: string | undefined;
+  /** Refused when the stored version is another one. */
+  expectedVersion: number | undefined;
+}
+
+/** Changes a user's profile. WeChat's default nickname and grey avatar change nothing. */
+export async function updateProfile(
+  deps: ProfileDeps,
+  id: UserId,
+  change: ProfileChange,
+): Promise<User> {
+  const changes = toChanges(change);
+  const { expectedVersion } = change;
+  if (Object.keys(changes).length > 0) {
+    const user = await deps.users.update(id, changes, expectedVersion);
+    if (user) return user;
+  }
+  const present = await getProfile(deps, id);
+  if (expectedVersion !== undefined && present.version !== expectedVersion) {
+    throw new IdentityError("PROFILE_CONFLICT", "the profile was changed meanwhile", {
+      field: "expected_version",
+    });
+  }
+  return present;
+}
+
+function toChanges({ nickname, avatarUrl }: ProfileChange): Partial<Profile> {
+  const changes: Partial<Profile> = {};
+  if (nickname === "") changes.nickname = DEFAULT_NICKNAME;
+  else if (nickname !== undefined) {
+    const checked = checkNickname(nickname);
+    if (checked) changes.nickname = checked;
+  }
+  if (avatarUrl === "") changes.avatarUrl = "";
+  else if (avatarUrl !== undefined) {
+    const checked = checkAvatarUrl(avatarUrl);
+    if (checked) changes.avatarUrl = checked;
+  }
+  return changes;
+}

@@ -1,0 +1,149 @@
+import { randomUUID } from "node:crypto";
+import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
+import type { RpcConfig } from "../../config.ts";
+import type { Logger } from "../../log.ts";
+import type { RpcMetrics } from "../../metrics.ts";
+import { IdentityError } from "../errors.ts";
+import type { Subject, Tokens } from "../tokens.ts";
+import type { MethodTable } from "./methods.ts";
+
+/** What a wire knows about a call. */
+export interface Call {
+  wire: "grpc" | "connect" | "local";
+  /** Every value of the header. */
+  authorization: readonly string[];
+  requestId: string | undefined;
+  /** What the caller leaves of its deadline, in milliseconds; undefined when it set none. */
+  timeoutMs: number | undefined;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+}
+
+/** Runs one call the same way for every wire. Throws nothing but IdentityError. */
+export interface Pipeline {
+  run<Method extends DescMethodUnary>(
+    method: Method,
+    request: MessageShape<Method["input"]>,
+    call: Call,
+  ): Promise<MessageShape<Method["output"]>>;
+}
+
+export interface PipelineDeps {
+  methods: MethodTable;
+  tokens: Tokens;
+  log: Logger;
+  metrics: RpcMetrics;
+}
+
+export function createPipeline(
+  config: Pick<RpcConfig, "defaultTimeoutMs" | "maxTimeoutMs">,
+  deps: PipelineDeps,
+): Pipeline {
+  return {
+    async run(method, request, call) {
+      const startedAt = performance.now();
+      const requestId = toRequestId(call.requestId);
+      try {
+        const reply = await withDeadline(config, call, async (signal) => {
+          const { caller, handle } = await admit(deps, method, call);
+          return handle(request, caller, signal);
+        });
+        record(deps, { method, call, requestId, startedAt });
+        return create(method.output, reply as never) as never;
+      } catch (cause) {
+        const error = toIdentityError(cause);
+        record(deps, { method, call, requestId, startedAt, error });
+        throw error;
+      }
+    },
+  };
+}
+
+type AnyHandle = (request: unknown, caller: unknown, signal: AbortSignal) => Promise<unknown>;
+
+/** Deny by default: a method without an entry, or a caller without a token, goes no further. */
+async function admit({ methods, tokens }: PipelineDeps, method: DescMethodUnary, call: Call) {
+  const entry = Object.hasOwn(methods, method.localName)
+    ? methods[method.localName as keyof MethodTable]
+    : undefined;
+  if (!entry) throw new Error("a method without an entry in the table");
+  const caller = entry.access === "user" ? await authenticate(tokens, call) : undefined;
+  return { caller, handle: entry.handle as AnyHandle };
+}
+
+async function authenticate(tokens: Tokens, { authorization }: Call): Promise<Subject> {
+  const [value] = authorization;
+  if (!value) throw new IdentityError("TOKEN_MISSING", "the call carries no token");
+  const token = /^Bearer ([\x21-\x7E]+)$/i.exec(value)?.[1];
+  if (authorization.length > 1 || !token) {
+    throw new IdentityError("TOKEN_INVALID", "authorization is not one Bearer token");
+  }
+  return tokens.verify(token);
+}
+
+/** Ends the wait when the time is up or the caller has gone, even if the work does not notice. */
+async function withDeadline<T>(
+  { defaultTimeoutMs, maxTimeoutMs }: Pick<RpcConfig, "defaultTimeoutMs" | "maxTimeoutMs">,
+  call: Call,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeoutMs = Math.min(call.timeoutMs ?? defaultTimeoutMs, maxTimeoutMs);
+  const controller = new AbortController();
+  const abort = () => controller.abort(new IdentityError("OVERLOADED", "the call was cancelled"));
+  const expire = () => {
+    const message = "the deadline was reached";
+    controller.abort(new IdentityError("OVERLOADED", message, { retryAfterMs: 1_000 }));
+  };
+  const timer = setTimeout(expire, Math.max(timeoutMs, 0));
+  if (call.signal.aborted) abort();
+  call.signal.addEventListener("abort", abort, { once: true });
+  const ended = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener("abort", () => reject(controller.signal.reason));
+  });
+  try {
+    controller.signal.throwIfAborted();
+    return await Promise.race([work(controller.signal), ended]);
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener("abort", abort);
+  }
+}
+
+function toIdentityError(error: unknown): IdentityError {
+  if (error instanceof IdentityError) return error;
+  return new IdentityError("INTERNAL", "something went wrong on our side", { cause: error });
+}
+
+function toRequestId(value: string | undefined): string {
+  return value && /^[A-Za-z0-9._-]{8,64}$/.test(value) ? value : randomUUID();
+}
+
+interface Outcome {
+  method: DescMethodUnary;
+  call: Call;
+  requestId: string;
+  startedAt: number;
+  error?: IdentityError;
+}
+
+/** Reasons that somebody here has to act on. */
+const OPERATORS_BUSINESS = new Set(["INTERNAL", "APP_MISCONFIGURED", "UPSTREAM_BAD_RESPONSE"]);
+
+function record({ log, metrics }: PipelineDeps, outcome: Outcome): void {
+  const { method, call, requestId, startedAt, error } = outcome;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const reason = error?.reason ?? "OK";
+  metrics.calls.observe({ method: method.name, wire: call.wire, reason }, seconds);
+  const line = {
+    event: "call",
+    method: method.name,
+    wire: call.wire,
+    requestId,
+    reason,
+    ms: Math.round(seconds * 1e5) / 100,
+    ...(error?.cause === undefined ? {} : { err: error }),
+  };
+  if (error && OPERATORS_BUSINESS.has(error.reason)) log.error(line);
+  else if (error?.cause !== undefined) log.warn(line);
+  else log.info(line);
+}
