@@ -1,0 +1,41 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { IdentityClient } from "../client.ts";
+import type { GatewayConfig } from "../config.ts";
+import type { Logger } from "../log.ts";
+import type { GatewayEnv } from "./env.ts";
+import { createErrorHandler, refuseMethod } from "./error-response.ts";
+import { GatewayError } from "./errors.ts";
+import { requestLog } from "./request-log.ts";
+import { addAuthRoutes } from "./routes/auth.ts";
+import { addDocsRoutes } from "./routes/docs.ts";
+import { addMetaRoutes } from "./routes/meta.ts";
+import { addUserRoutes } from "./routes/users.ts";
+import { refuseInvalid } from "./validation.ts";
+
+/** What the gateway works with; whoever made it closes it. */
+export interface GatewayDependencies {
+  identity: IdentityClient;
+  log: Logger;
+}
+
+/** The public HTTP API as a function from request to response. */
+export function createApp(
+  config: GatewayConfig,
+  dependencies: GatewayDependencies,
+): OpenAPIHono<GatewayEnv> {
+  const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
+  app.use(requestLog(dependencies.log));
+  app.onError(createErrorHandler(dependencies.log));
+  app.notFound(() => {
+    throw new GatewayError("ROUTE_NOT_FOUND");
+  });
+  addAuthRoutes(app, config, dependencies);
+  addUserRoutes(app, config, dependencies);
+  addMetaRoutes(app, config, dependencies);
+  addDocsRoutes(app);
+  const routes = app.routes.filter(({ path }) => !path.endsWith("*"));
+  for (const [path, handlers] of Map.groupBy(routes, (route) => route.path)) {
+    app.all(path, refuseMethod([...new Set(handlers.map(({ method }) => method))]));
+  }
+  return app;
+}

@@ -1,0 +1,73 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { getRequestListener } from "@hono/node-server";
+import type { Address, GatewayConfig } from "../config.ts";
+import { createApp, type GatewayDependencies } from "./app.ts";
+import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
+
+const DRAIN_TIMEOUT_MS = 10_000;
+
+const SERVER_OPTIONS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  // Node looks for the two above only this often.
+  connectionsCheckingInterval: 1_000,
+  // Longer than the usual load balancer's 60 s, so that it is the one to close.
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16 * 1024,
+  // Node's own answer would be empty; http-edge.ts gives ours.
+  requireHostHeader: false,
+};
+
+/** A running gateway. */
+export interface Gateway {
+  /** Where it listens, with the port that was free. */
+  readonly address: Address;
+  /** Takes no more requests and lets those under way finish, for at most 10 s. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts the public HTTP API on `config.listen`. */
+export async function createGateway(
+  config: GatewayConfig,
+  dependencies: GatewayDependencies,
+): Promise<Gateway> {
+  const app = createApp(config, dependencies);
+  const handle = getRequestListener(app.fetch);
+  const server = createServer(SERVER_OPTIONS, checkedListener(handle, dependencies.log));
+  server.on("clientError", refuseUnparsed);
+  // One more than allowed: Node drops the rest without a word, and this one shows it.
+  server.maxHeadersCount = MAX_HEADERS + 1;
+  server.maxConnections = 10_000;
+  // For a client that does not read its answer.
+  server.timeout = 20_000;
+  await listen(server, config.listen);
+  const { address: host, port } = server.address() as AddressInfo;
+  const close = () => stop(server);
+  return { address: { host, port }, close, [Symbol.asyncDispose]: close };
+}
+
+function listen(server: Server, { host, port }: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+async function stop(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection kept alive becomes idle only after its last answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const bound = new AbortController();
+  await Promise.race([closed, sleep(DRAIN_TIMEOUT_MS, undefined, bound).catch(() => {})]);
+  bound.abort();
+  clearInterval(sweep);
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from "node:crypto";
+import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import type { Logger } from "../log.ts";
+import type { GatewayEnv } from "./env.ts";
+
+/** The caller's id of the request where it is harmless in a log, else a new one. */
+export function toRequestId(header: string | undefined): string {
+  return header && /^[A-Za-z0-9._-]{8,64}$/.test(header) ? header : randomUUID();
+}
+
+/** Gives each request its id, each answer its common headers, and the log one line. */
+export function requestLog(log: Logger): MiddlewareHandler<GatewayEnv> {
+  return async (c, next) => {
+    const startedMs = performance.now();
+    const requestId = toRequestId(c.req.header("x-request-id"));
+    c.set("requestId", requestId);
+    await next();
+    const { headers, status } = c.res;
+    headers.set("x-request-id", requestId);
+    headers.set("x-content-type-options", "nosniff");
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    const reason = c.get("reason");
+    log.info({
+      event: "request",
+      method: c.req.method,
+      // The pattern: a path or a query can hold anything, also a secret sent by mistake.
+      path: matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "-",
+      status,
+      ...(reason ? { reason } : {}),
+      ms: Math.round((performance.now() - startedMs) * 10) / 10,
+      requestId,
+    });
+  };
+}

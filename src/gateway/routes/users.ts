@@ -1,0 +1,58 @@
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { GatewayConfig } from "../../config.ts";
+import type { User } from "../../gen/identity/v1/user_pb.js";
+import type { GatewayDependencies } from "../app.ts";
+import { bearerToken } from "../bearer-token.ts";
+import { BEARER, jsonOf, repliesWith } from "../describe.ts";
+import { callOptions, type GatewayEnv } from "../env.ts";
+import { jsonBody } from "../json-body.ts";
+import { Profile, ProfileBody, ProfileHeaders } from "../schemas.ts";
+
+/** A person's own profile. */
+export function addUserRoutes(
+  app: OpenAPIHono<GatewayEnv>,
+  config: GatewayConfig,
+  { identity }: GatewayDependencies,
+): void {
+  const common = { path: "/api/v1/users/me", tags: ["users"], security: [{ [BEARER]: [] }] };
+  const read = createRoute({
+    ...common,
+    method: "get",
+    summary: "Read one's own profile",
+    middleware: [bearerToken] as const,
+    responses: repliesWith("The profile; its version also as ETag", Profile),
+  });
+  const change = createRoute({
+    ...common,
+    method: "patch",
+    summary: "Change one's own profile",
+    middleware: [bearerToken, jsonBody(config.maxBodyBytes)] as const,
+    request: { headers: ProfileHeaders, body: jsonOf(ProfileBody) },
+    responses: repliesWith("The profile after the change; its version also as ETag", Profile),
+  });
+  app.openapi(read, async (c) => {
+    const { user } = await identity.getProfile({}, callOptions(c, config));
+    const profile = toProfile(user);
+    return c.json(profile, 200, { etag: `"${profile.version}"` });
+  });
+  app.openapi(change, async (c) => {
+    const { nickname, avatar } = c.req.valid("json");
+    const version = /\d+/.exec(c.req.valid("header")["If-Match"] ?? "")?.[0];
+    const { user } = await identity.updateProfile(
+      {
+        ...(nickname === undefined ? {} : { nickname }),
+        ...(avatar === undefined ? {} : { avatarUrl: avatar }),
+        ...(version === undefined ? {} : { expectedVersion: BigInt(version) }),
+      },
+      callOptions(c, config),
+    );
+    const profile = toProfile(user);
+    return c.json(profile, 200, { etag: `"${profile.version}"` });
+  });
+}
+
+function toProfile(user: User | undefined) {
+  if (!user) throw new Error("identity answered without the user");
+  const { username, nickname, avatarUrl: avatar, phoneMasked: phone } = user;
+  return { id: Number(user.id), username, nickname, avatar, phone, version: Number(user.version) };
+}

@@ -1,0 +1,96 @@
+import { z } from "@hono/zod-openapi";
+
+/** A text that protobuf can carry: no surrogate without its pair. */
+const text = z.string().refine((value) => value.isWellFormed());
+
+/** `POST /api/v1/auth/mini-login`. */
+export const LoginBody = z
+  .strictObject({
+    code: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,128}$/)
+      .openapi({ description: "From wx.login; single-use" }),
+    appId: text.max(64).optional().openapi({ description: "By default the Referer's" }),
+    userInfo: z
+      .strictObject({
+        nickName: text.optional(),
+        avatarUrl: text.optional(),
+        // The rest of wx.getUserProfile's object, which clients pass on whole; not kept.
+        gender: z.unknown().optional(),
+        language: z.unknown().optional(),
+        city: z.unknown().optional(),
+        province: z.unknown().optional(),
+        country: z.unknown().optional(),
+      })
+      .optional()
+      .openapi({ description: "Used only when the person is new" }),
+  })
+  .openapi("LoginBody");
+
+/** The headers of a login. */
+export const LoginHeaders = z.object({
+  "Idempotency-Key": z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,64}$/)
+    .optional()
+    .openapi({ description: "The same for a login and its retries" }),
+});
+
+/** The answer to a login. */
+export const LoginReply = z
+  .object({
+    token: z.string(),
+    expiresIn: z.int().openapi({ description: "Seconds" }),
+    refreshToken: z.string(),
+    user: z.object({
+      id: z.int(),
+      username: z.string(),
+      nickname: z.string(),
+      avatar: z.string(),
+    }),
+    isNewUser: z.boolean(),
+  })
+  .openapi("LoginReply");
+
+/** `PATCH /api/v1/users/me`: what is absent stays, what is empty is cleared. */
+export const ProfileBody = z
+  .strictObject({ nickname: text.optional(), avatar: text.optional() })
+  .openapi("ProfileBody");
+
+/** The headers of a change. */
+export const ProfileHeaders = z.object({
+  "If-Match": z
+    .string()
+    .regex(/^(?:\*|"\d{1,15}")$/)
+    .optional()
+    .openapi({ description: "The ETag of the profile that the change is meant for" }),
+});
+
+/** A person's own profile. */
+export const Profile = z
+  .object({
+    id: z.int(),
+    username: z.string(),
+    nickname: z.string(),
+    avatar: z.string(),
+    phone: z.string().openapi({ description: "Its middle hidden; empty when none is bound" }),
+    version: z.int(),
+  })
+  .openapi("Profile");
+
+/** Public keys (RFC 7517). */
+export const Jwks = z
+  .object({
+    keys: z.array(
+      z.object({
+        kty: z.string(),
+        crv: z.string(),
+        x: z.string(),
+        y: z.string(),
+        kid: z.string(),
+        alg: z.string(),
+        use: z.string(),
+      }),
+    ),
+  })
+  .openapi("Jwks");

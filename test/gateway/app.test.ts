@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import { type CallReason, IdentityCallError } from "../../src/client.ts";
+import { createApp } from "../../src/gateway/app.ts";
+import type { ErrorBody } from "../../src/gateway/error-response.ts";
+import { HTTP_STATUS } from "../../src/gateway/errors.ts";
+import { MESSAGES, pickLanguage } from "../../src/gateway/messages.ts";
+import { ErrorReason } from "../../src/gen/identity/v1/error_reason_pb.js";
+import { config, fakeIdentity, log } from "./fake-identity.ts";
+
+function setUp() {
+  const fake = fakeIdentity();
+  const app = createApp(config, { identity: fake.identity, log });
+  const login = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
+    app.request("/api/v1/auth/mini-login", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    });
+  const patch = (body: unknown, headers: Record<string, string> = {}) =>
+    app.request("/api/v1/users/me", {
+      method: "PATCH",
+      headers: { "content-type": "application/json", authorization: "Bearer a.b.c", ...headers },
+      body: JSON.stringify(body),
+    });
+  return { ...fake, app, login, patch };
+}
+
+const errorOf = async (response: Response) => (await response.json()) as ErrorBody;
+const reasonOf = async (response: Response) => (await errorOf(response)).reason;
+
+describe("mini-login", () => {
+  it("answers and passes on what identity needs", async () => {
+    const { login, calls } = setUp();
+    const headers = { "idempotency-key": "k".repeat(16), "x-request-id": "request-1" };
+    const userInfo = { nickName: "A", gender: 1, country: null };
+    const reply = await login(JSON.stringify({ code: "c1", appId: "wx12", userInfo }), headers);
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get("x-request-id")).toBe("request-1");
+    expect(reply.headers.get("cache-control")).toBe("no-store");
+    expect(await reply.json()).toEqual({
+      token: "a.b.c",
+      expiresIn: 7200,
+      refreshToken: "",
+      user: { id: 7, username: "wx_a", nickname: "阿明", avatar: "" },
+      isNewUser: true,
+    });
+    const request = { code: "c1", appId: "wx12", idempotencyKey: "k".repeat(16) };
+    expect(calls[0]?.request).toEqual({ ...request, userInfo: { nickname: "A" } });
+    expect(calls[0]?.options).toMatchObject({ requestId: "request-1" });
+  });
+
+  it("takes the app from the Referer", async () => {
+    const { login, calls } = setUp();
+    const referer = "https://servicewechat.com/wxabcd/12/page-frame.html";
+    await login('{"code":"c"}', { referer });
+    expect(calls[0]?.request).toMatchObject({ appId: "wxabcd" });
+  });
+
+  it.each([undefined, "", "x".repeat(129), "a b", "a&b", "a=b", "%00", "a\n", "\ud800", "１２", 5])(
+    "refuses the code %j unasked",
+    async (code) => {
+      const { login, calls } = setUp();
+      expect(await reasonOf(await login(JSON.stringify({ code })))).toBe("LOGIN_CODE_MALFORMED");
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it.each([
+    "",
+    '{"code":',
+    "null",
+    "[]",
+    '{"code":"a","code":"a"}',
+    '{"code":"a","\\u0063ode":"a"}',
+    '{"code":"a","__proto__":{}}',
+    `${"[".repeat(3_500)}${"]".repeat(3_500)}`,
+    Buffer.from('{"code":"a"}', "utf16le"),
+    '{"code":"a","openid":"o"}',
+    '{"code":"a","userInfo":{"id":1}}',
+  ])("refuses the body %#", async (body) => {
+    const { login, calls } = setUp();
+    const reply = await login(body);
+    expect([reply.status, await reasonOf(reply)]).toEqual([400, "INVALID_FIELD"]);
+    expect(calls).toEqual([]);
+  });
+
+  it("names the field", async () => {
+    const { login } = setUp();
+    const reply = await login('{"code":"a","openid":"o"}', { "accept-language": "en" });
+    expect((await errorOf(reply)).message).toContain("(openid)");
+    const short = await login('{"code":"a"}', { "idempotency-key": "short" });
+    expect((await errorOf(short)).message).toContain("Idempotency-Key");
+  });
+
+  it("refuses other types, encodings and sizes", async () => {
+    const { login } = setUp();
+    expect((await login("{}", { "content-type": "text/plain" })).status).toBe(415);
+    expect((await login("{}", { "content-encoding": "gzip" })).status).toBe(415);
+    expect((await login(`"${"x".repeat(9_000)}"`)).status).toBe(413);
+  });
+});
+
+describe("users/me", () => {
+  it("reads and changes with a version", async () => {
+    const { app, patch, calls } = setUp();
+    const headers = { authorization: "Bearer a.b.c" };
+    const reply = await app.request("/api/v1/users/me", { headers });
+    expect(reply.headers.get("etag")).toBe('"3"');
+    expect(await reply.json()).toMatchObject({ id: 7, phone: "", version: 3 });
+    await patch({ nickname: "" }, { "if-match": '"3"' });
+    expect(calls[1]?.request).toEqual({ nickname: "", expectedVersion: 3n });
+    await patch({}, { "if-match": "*" });
+    expect(calls[2]?.request).toEqual({});
+    expect((await patch({}, { "if-match": "3" })).status).toBe(400);
+  });
+
+  it.each([
+    [{ nickname: null }, "NICKNAME_INVALID"],
+    [{ nickname: "\ud800" }, "NICKNAME_INVALID"],
+    [{ avatar: 1 }, "AVATAR_INVALID"],
+    [{ status: 1 }, "INVALID_FIELD"],
+  ])("refuses %j", async (body, reason) => {
+    expect(await reasonOf(await setUp().patch(body))).toBe(reason);
+  });
+
+  it.each([
+    [undefined, "TOKEN_MISSING"],
+    ["Basic x", "TOKEN_INVALID"],
+    ["Bearer a, Bearer b", "TOKEN_INVALID"],
+    [`Bearer ${"a".repeat(5_000)}`, "TOKEN_INVALID"],
+  ])("refuses the authorization %#", async (authorization, reason) => {
+    const headers: Record<string, string> = authorization ? { authorization } : {};
+    const reply = await setUp().app.request("/api/v1/users/me", { headers });
+    expect([reply.status, await reasonOf(reply)]).toEqual([401, reason]);
+    expect(reply.headers.get("www-authenticate")).toBe("Bearer");
+  });
+});
+
+describe("errors", () => {
+  const reasons = Object.keys(ErrorReason).filter((r) => r in HTTP_STATUS) as CallReason[];
+  it.each(reasons)("%s has its status and messages", async (reason) => {
+    const { login, state } = setUp();
+    state.error = new IdentityCallError({ reason, message: "internal", retryAfterMs: 1_200 });
+    for (const language of ["zh-CN", "en"] as const) {
+      const reply = await login('{"code":"a"}', { "accept-language": language });
+      const code = HTTP_STATUS[reason];
+      expect(reply.status).toBe(code);
+      expect(reply.headers.get("retry-after")).toBe("2");
+      const requestId = reply.headers.get("x-request-id");
+      const message = MESSAGES[reason][language];
+      expect(await reply.json()).toEqual({ code, reason, message, requestId });
+    }
+  });
+
+  it("answers the unforeseen alike, and routing by its own reasons", async () => {
+    const { app, login, state } = setUp();
+    state.error = new Error("secret");
+    const reply = await login('{"code":"a"}');
+    expect([reply.status, (await reply.text()).includes("secret")]).toEqual([500, false]);
+    const get = await app.request("/api/v1/auth/mini-login");
+    expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
+    const remove = await app.request("/api/v1/users/me", { method: "DELETE" });
+    expect(remove.headers.get("allow")).toBe("GET, HEAD, PATCH");
+    expect(await reasonOf(await app.request("/nowhere"))).toBe("ROUTE_NOT_FOUND");
+  });
+
+  it.each([
+    [undefined, "zh-CN"],
+    ["fr", "zh-CN"],
+    ["en-US,en;q=0.9", "en"],
+    ["zh;q=0.5, en;q=0.8", "en"],
+    ["en;q=0.5,zh", "zh-CN"],
+    ["en,zh", "en"],
+    ["zh,en", "zh-CN"],
+    ["*", "zh-CN"],
+  ])("%s prefers %s", (header, language) => expect(pickLanguage(header)).toBe(language));
+});
+
+describe("meta", () => {
+  it("describes itself and loads its page from itself", async () => {
+    const { app } = setUp();
+    const response = await app.request("/openapi.json");
+    const document = (await response.json()) as ReturnType<typeof app.getOpenAPI31Document>;
+    expect(document.openapi).toBe("3.1.0");
+    expect(Object.keys(document.paths ?? {})).toContain("/api/v1/users/me");
+    expect(document.components?.securitySchemes?.accessToken).toMatchObject({ scheme: "bearer" });
+    expect(document.components?.schemas?.Error).toBeDefined();
+    const page = await (await app.request("/docs")).text();
+    const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(assets).toHaveLength(4);
+    for (const asset of assets) expect((await app.request(asset)).status).toBe(200);
+    expect((await app.request("/docs/package.json")).status).toBe(404);
+    const jwks = await app.request("/.well-known/jwks.json");
+    expect(jwks.headers.get("cache-control")).toBe("public, max-age=300");
+  });
+});

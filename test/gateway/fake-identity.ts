@@ -1,0 +1,52 @@
+import { create } from "@bufbuild/protobuf";
+import { pino } from "pino";
+import type { CallOptions, IdentityClient } from "../../src/client.ts";
+import {
+  GetJwksResponseSchema,
+  GetProfileResponseSchema,
+  MiniLoginResponseSchema,
+  UpdateProfileResponseSchema,
+} from "../../src/gen/identity/v1/identity_service_pb.js";
+
+const USER = { id: 7n, username: "wx_a", nickname: "阿明", avatarUrl: "", version: 3n };
+
+/** Identity as its documented client, remembering what it was asked. */
+export function fakeIdentity() {
+  const calls: { method: string; request: object; options: CallOptions | undefined }[] = [];
+  const state: { error?: unknown } = {};
+  const note = (method: string, request: object, options: CallOptions | undefined) => {
+    calls.push({ method, request, options });
+    if (state.error) throw state.error;
+  };
+  const identity: IdentityClient = {
+    async miniLogin(request, options) {
+      note("miniLogin", request, options);
+      const reply = { accessToken: "a.b.c", expiresIn: 7200n, isNewUser: true, user: USER };
+      return create(MiniLoginResponseSchema, reply);
+    },
+    async getProfile(request, options) {
+      note("getProfile", request, options);
+      return create(GetProfileResponseSchema, { user: USER });
+    },
+    async updateProfile(request, options) {
+      note("updateProfile", request, options);
+      return create(UpdateProfileResponseSchema, { user: { ...USER, version: 4n } });
+    },
+    async getJwks(request, options) {
+      note("getJwks", request, options);
+      return create(GetJwksResponseSchema, { keys: [{ kty: "EC", kid: "k1" }] });
+    },
+    isReady: async () => true,
+    close: () => {},
+  };
+  return { identity, calls, state };
+}
+
+/** A configuration and a silent log. */
+export const config = {
+  listen: { host: "127.0.0.1", port: 0 },
+  identityTarget: "127.0.0.1:1",
+  timeoutMs: 4_000,
+  maxBodyBytes: 8 * 1024,
+};
+export const log = pino({ level: "silent" });
