@@ -2,24 +2,42 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Address } from "./config.ts";
 
-/** Listens and tells the real address (the asked port may be 0). Rejects when it is taken. */
+/** How long the calls under way have when a server is closed. */
+export const DRAIN_TIMEOUT_MS = 10_000;
+
+/** An address that cannot be listened on. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+
+  constructor(address: string, cause: Error) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why = code === "EADDRINUSE" ? "it is taken" : (code ?? "is it taken?");
+    super(`cannot listen on ${address}: ${why}`, { cause });
+  }
+}
+
+/** Listens and tells the real address (the asked port may be 0). Rejects with ListenError. */
 export function listen(server: Server, { host, port }: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const refuse = (error: Error) => reject(new ListenError(formatAddress({ host, port }), error));
+    server.once("error", refuse);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", refuse);
       resolve({ host, port: (server.address() as AddressInfo).port });
     });
   });
 }
 
-/** Takes no new connection, lets the running requests end for `graceMs`, then cuts what is left. */
-export async function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Takes no new connection, lets the running requests end, and cuts what is left after that. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  // A connection kept alive becomes idle only after its last answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
   await closed;
-  clearTimeout(timer);
+  clearInterval(sweep);
+  clearTimeout(cut);
 }
 
 export function formatAddress({ host, port }: Address): string {

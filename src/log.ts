@@ -15,13 +15,28 @@ export function createLogger(config: LogConfig, role: string): Logger {
   });
 }
 
+/** Lets the first call through, and one more whenever `intervalMs` have passed since the last. */
+export function atMostEvery<Args extends unknown[]>(
+  intervalMs: number,
+  call: (...args: Args) => void,
+): (...args: Args) => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (...args) => {
+    if (performance.now() - lastMs < intervalMs) return;
+    lastMs = performance.now();
+    call(...args);
+  };
+}
+
 /**
  * An error as the log may hold it: name, code, stack frames and causes. The message only of our own
  * errors; a driver's or an upstream's can quote parameters, URLs and bodies.
  */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
-  const own = ["IdentityError", "IdentityCallError", "ConfigError"].includes(error.name);
+  const own = ["IdentityError", "IdentityCallError", "ConfigError", "ListenError"].includes(
+    error.name,
+  );
   return {
     type: error.name,
     ...("code" in error ? { code: error.code } : {}),

@@ -40,5 +40,5 @@ export async function startOpsServer(
     },
   );
   const real = await listen(server, address);
-  return { address: real, close: () => closeServer(server, 1_000) };
+  return { address: real, close: () => closeServer(server) };
 }

@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
-import { ConfigError, dataDir, type Env, isProduction, toSimulatorConfig } from "../config.ts";
+import { dataDir, type Env, toSimulatorConfig } from "../config.ts";
+import { hasMiniApp, withDevelopmentDefaults, withMiniApp } from "./defaults.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
-import { developmentMasterKeys } from "./master-key.ts";
 import { startWechatSimulator, type WechatSimulator } from "./wechat-simulator.ts";
 
 /** One thing the service needs, for the list shown at start. */
@@ -30,20 +30,8 @@ export interface NetworkOptions {
   now?: () => number;
 }
 
-/** The simulator's only mini program. Public, and worthless anywhere else. */
-const SIMULATED_APP = {
-  WX_MINI_APP_ID: "wx0123456789abcdef",
-  WX_MINI_APP_SECRET: "7c1f0d9e5b3a48268e4df1a2b6c09573",
-} as const;
-
-/**
- * Starts what is not configured: PostgreSQL, Redis, WeChat; and makes master keys. In production
- * nothing is started.
- *
- * @throws ConfigError in production, when something is missing.
- */
+/** Starts what is not configured: PostgreSQL, Redis, WeChat; and makes master keys. */
 export async function startNetwork(env: Env, options: NetworkOptions = {}): Promise<Network> {
-  if (isProduction(env)) refuseMissing(env);
   await using opened = new AsyncDisposableStack();
   const parts: NetworkPart[] = [];
   const filled: { -readonly [Name in keyof Env]: Env[Name] } = { ...env };
@@ -68,28 +56,21 @@ export async function startNetwork(env: Env, options: NetworkOptions = {}): Prom
   }
 
   let simulator: WechatSimulator | undefined;
-  if (env.WX_MINI_APP_ID || env.MINI_APPS_FILE) {
+  if (hasMiniApp(env) || env.WX_API_BASE_URL) {
     parts.push(configured("WeChat", env.WX_API_BASE_URL ?? "https://api.weixin.qq.com"));
   } else {
-    Object.assign(filled, SIMULATED_APP);
     const { now = Date.now } = options;
-    simulator = opened.use(await startWechatSimulator(toSimulatorConfig(filled), { now }));
+    simulator = opened.use(
+      await startWechatSimulator(toSimulatorConfig(withMiniApp(env)), { now }),
+    );
     filled.WX_API_BASE_URL = simulator.url;
     parts.push({ name: "WeChat", where: `${simulator.url}, simulated`, kind: "embedded" });
   }
 
-  filled.MASTER_KEYS ??= developmentMasterKeys(dir);
   const owned = opened.move();
   const close = () => owned.disposeAsync();
-  const base = { env: filled, parts, close, [Symbol.asyncDispose]: close };
+  const base = { env: withDevelopmentDefaults(filled), parts, close, [Symbol.asyncDispose]: close };
   return simulator ? { ...base, simulator } : base;
-}
-
-function refuseMissing(env: Env): void {
-  const app = env.MINI_APPS_FILE ? "MINI_APPS_FILE" : "WX_MINI_APP_ID";
-  for (const name of ["DATABASE_URL", "REDIS_URL", app, "MASTER_KEYS"] as const) {
-    if (!env[name]) throw new ConfigError(`${name} is missing`);
-  }
 }
 
 function configured(name: string, url: string): NetworkPart {

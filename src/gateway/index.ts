@@ -1,12 +1,9 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Address, GatewayConfig } from "../config.ts";
+import { closeServer, listen } from "../listen.ts";
 import { createApp, type GatewayDependencies } from "./app.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
-
-const DRAIN_TIMEOUT_MS = 10_000;
 
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
@@ -43,31 +40,7 @@ export async function createGateway(
   server.maxConnections = 10_000;
   // For a client that does not read its answer.
   server.timeout = 20_000;
-  await listen(server, config.listen);
-  const { address: host, port } = server.address() as AddressInfo;
-  const close = () => stop(server);
-  return { address: { host, port }, close, [Symbol.asyncDispose]: close };
-}
-
-function listen(server: Server, { host, port }: Address): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-async function stop(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection kept alive becomes idle only after its last answer.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
-  const bound = new AbortController();
-  await Promise.race([closed, sleep(DRAIN_TIMEOUT_MS, undefined, bound).catch(() => {})]);
-  bound.abort();
-  clearInterval(sweep);
-  server.closeAllConnections();
-  await closed;
+  const address = await listen(server, config.listen);
+  const close = () => closeServer(server);
+  return { address, close, [Symbol.asyncDispose]: close };
 }

@@ -55,20 +55,10 @@ it("starts nothing that is configured", async () => {
   ]);
 });
 
-it.each([
-  ["DATABASE_URL", {}],
-  ["REDIS_URL", { DATABASE_URL: CONFIGURED.DATABASE_URL }],
-  ["MASTER_KEYS", CONFIGURED],
-])("asks for %s in production", async (name, env) => {
-  const started = startNetwork({ ...env, NODE_ENV: "production", DATA_DIR: dir });
-  await expect(started).rejects.toThrow(`${name} is missing`);
-  expect(readdirSync(dir)).toEqual([]);
-});
-
 it("closes what it opened when a later part fails", { timeout: 60_000 }, async () => {
   await using taken = createServer();
   const { port } = await listen(taken, { host: "127.0.0.1", port: 0 });
   const env = { DATA_DIR: dir, SIMULATOR_LISTEN: `127.0.0.1:${port}` };
-  await expect(startNetwork(env, { durable: false })).rejects.toThrow("EADDRINUSE");
+  await expect(startNetwork(env, { durable: false })).rejects.toThrow("it is taken");
   expect(readdirSync(join(dir, "postgres"))).not.toContain("postmaster.pid");
 });

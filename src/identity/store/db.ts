@@ -16,6 +16,8 @@ export interface Db {
    * connection broke.
    */
   run<T>(query: () => PromiseLike<T>, options?: { repeatable?: boolean }): Promise<T>;
+  /** Whether PostgreSQL answers. */
+  isReady(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -28,7 +30,7 @@ export function openDb(config: DatabaseConfig): Db {
     const running = Promise.resolve(query()).finally(leave);
     return withTimeout(running, config.queryTimeoutMs);
   };
-  return {
+  const db: Db = {
     orm: drizzle(sql),
     run: async (query, options = {}) => {
       try {
@@ -40,8 +42,16 @@ export function openDb(config: DatabaseConfig): Db {
         throw isUnavailable(error) ? unavailable(error) : error;
       }
     },
+    isReady: () =>
+      db
+        .run(() => sql`select 1`, { repeatable: true })
+        .then(
+          () => true,
+          () => false,
+        ),
     close: () => sql.end({ timeout: 5 }),
   };
+  return db;
 }
 
 /** A bare connection pool, for migrations and locks too. */

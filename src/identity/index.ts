@@ -1,0 +1,103 @@
+import type { IdentityClient } from "../client.ts";
+import type { IdentityConfig } from "../config.ts";
+import { formatAddress } from "../listen.ts";
+import { atMostEvery, type Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Health } from "../ops-server.ts";
+import { openKeyRing } from "./keys.ts";
+import { createMiniApps } from "./mini-apps.ts";
+import { createWechat } from "./platforms/wechat.ts";
+import { startConnectServer } from "./rpc/connect-server.ts";
+import { startGrpcServer } from "./rpc/grpc-server.ts";
+import { createLocalClient } from "./rpc/local-client.ts";
+import { createMethods } from "./rpc/methods.ts";
+import { createPipeline } from "./rpc/pipeline.ts";
+import { createSecrets } from "./secrets.ts";
+import { type Db, openDb } from "./store/db.ts";
+import { assertSchema } from "./store/migrate.ts";
+import { openSessionKeyStore, type SessionKeyStore } from "./store/session-keys.ts";
+import { createSigningKeyStore } from "./store/signing-keys.ts";
+import { createUserStore } from "./store/users.ts";
+import { createTokens } from "./tokens.ts";
+
+const HEALTH_INTERVAL_MS = 2_000;
+const REDIS_LOG_INTERVAL_MS = 10_000;
+
+export interface IdentityDependencies {
+  log: Logger;
+  metrics: Metrics;
+  /** Milliseconds, as `Date.now`; the clock of the tokens. */
+  now?: () => number;
+}
+
+/** A running identity service. */
+export interface Identity extends AsyncDisposable {
+  /** Where it listens, as `host:port` with the real port. */
+  addresses: { grpc: string; connect: string };
+  /** The same service for this process, without a hop. */
+  client: IdentityClient;
+  health(): Promise<Health>;
+  /** Lets the calls under way finish, then closes all that it opened. */
+  close(): Promise<void>;
+}
+
+/** Starts the RPC service on a migrated database. */
+export async function createIdentity(
+  config: IdentityConfig,
+  { log, metrics, now = Date.now }: IdentityDependencies,
+): Promise<Identity> {
+  await using opened = new AsyncDisposableStack();
+  const secrets = createSecrets(config.masterKeys);
+  const db = opened.adopt(openDb(config.database), (it) => it.close());
+  await assertSchema(db);
+  const keys = await openKeyRing(createSigningKeyStore(db), secrets, now);
+  const onError = atMostEvery(REDIS_LOG_INTERVAL_MS, (error: Error) => {
+    log.warn({ event: "redis", err: error });
+  });
+  const sessionKeys = opened.adopt(
+    openSessionKeyStore(config.redis, {
+      secrets,
+      ttlSeconds: config.sessionKeyTtlSeconds,
+      onError,
+    }),
+    (it) => it.close(),
+  );
+  const wechat = opened.adopt(createWechat(config.wechat), (it) => it.close());
+
+  const tokens = createTokens(config.tokens, keys, now);
+  const miniApps = createMiniApps(config.miniApps);
+  const users = createUserStore(db);
+  const methods = createMethods({ miniApps, wechat, users, sessionKeys, tokens, keys });
+  const pipeline = createPipeline(config.rpc, { methods, tokens, log, metrics: metrics.rpc });
+
+  const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
+  const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());
+  const health = () => readHealth(db, sessionKeys);
+  const watch = setInterval(
+    async () => grpc.setServing((await health()).ready),
+    HEALTH_INTERVAL_MS,
+  );
+  opened.defer(() => clearInterval(watch));
+
+  const owned = opened.move();
+  const close = () => owned.disposeAsync();
+  return {
+    addresses: { grpc: formatAddress(grpc.address), connect: formatAddress(connect.address) },
+    client: createLocalClient(pipeline),
+    health,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Redis is missed, but not needed: a login works without it. */
+async function readHealth(db: Db, sessionKeys: SessionKeyStore): Promise<Health> {
+  const postgres = await db.isReady();
+  return {
+    ready: postgres,
+    parts: {
+      postgres: postgres ? "up" : "down",
+      redis: sessionKeys.isReady() ? "up" : "degraded",
+    },
+  };
+}

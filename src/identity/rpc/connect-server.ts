@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
+import { ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Address, RpcConfig } from "../../config.ts";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.js";
+import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
+import { closeServer, listen } from "../../listen.ts";
+import type { IdentityError } from "../errors.ts";
+import { CODE_OF_REASON } from "./error-codes.ts";
+import { errorDetails } from "./error-details.ts";
+import type { Call, Pipeline } from "./pipeline.ts";
+
+const SERVER_OPTIONS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16 * 1024,
+};
+
+/** IdentityService over the Connect protocol and gRPC-Web, on HTTP/1.1. */
+export interface ConnectServer {
+  address: Address;
+  /** Takes no more calls and lets those under way finish, for at most 10 s. */
+  close(): Promise<void>;
+}
+
+export async function startConnectServer(
+  { connectListen, maxMessageBytes }: RpcConfig,
+  pipeline: Pipeline,
+): Promise<ConnectServer> {
+  const adapter = connectNodeAdapter({
+    routes: (router) => addRoutes(router, pipeline),
+    // Native gRPC has a server of its own.
+    grpc: false,
+    readMaxBytes: maxMessageBytes,
+    writeMaxBytes: 1024 * 1024,
+  });
+  const server = createServer(SERVER_OPTIONS, parsedOnly(adapter));
+  server.maxConnections = 10_000;
+  const address = await listen(server, connectListen);
+  return { address, close: () => closeServer(server) };
+}
+
+function addRoutes(router: ConnectRouter, pipeline: Pipeline): void {
+  const methods = Object.values(IdentityService.method).map((method: DescMethodUnary) => {
+    const handle = async (request: never, context: HandlerContext) => {
+      try {
+        return await pipeline.run(method, request, toCall(context));
+      } catch (error) {
+        throw toConnectError(error as IdentityError);
+      }
+    };
+    return [method.localName, handle] as const;
+  });
+  router.service(IdentityService, Object.fromEntries(methods));
+}
+
+function toCall({ requestHeader, timeoutMs, signal }: HandlerContext): Call {
+  const authorization = requestHeader.get("authorization");
+  return {
+    wire: "connect",
+    authorization: authorization === null ? [] : [authorization],
+    requestId: requestHeader.get("x-request-id") ?? undefined,
+    timeoutMs: timeoutMs(),
+    signal,
+  };
+}
+
+function toConnectError(error: IdentityError): ConnectError {
+  const { info, badRequest, retry } = errorDetails(error);
+  return new ConnectError(error.message, CODE_OF_REASON[error.reason], undefined, [
+    { desc: ErrorInfoSchema, value: info },
+    ...(badRequest ? [{ desc: BadRequestSchema, value: badRequest }] : []),
+    ...(retry ? [{ desc: RetryInfoSchema, value: retry }] : []),
+  ]);
+}
+
+/** The adapter throws outside of any request, which ends the process, on a URL that does not parse. */
+function parsedOnly(adapter: RequestListener): RequestListener {
+  return (req, res) => {
+    if (parses(req)) adapter(req, res);
+    else res.writeHead(400, { connection: "close" }).end();
+  };
+}
+
+function parses({ url = "", headers: { host } }: IncomingMessage): boolean {
+  return host !== undefined && url.startsWith("/") && URL.canParse(url, `http://${host}`);
+}

@@ -1,0 +1,123 @@
+import { fileURLToPath } from "node:url";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
+import {
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerErrorResponse,
+  type ServerUnaryCall,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import type { Address, RpcConfig } from "../../config.ts";
+import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
+import { toGrpcDefinition } from "../../grpc-definition.ts";
+import { DRAIN_TIMEOUT_MS, formatAddress, ListenError } from "../../listen.ts";
+import type { IdentityError } from "../errors.ts";
+import { CODE_OF_REASON } from "./error-codes.ts";
+import { statusDetails } from "./error-details.ts";
+import type { Call, Pipeline } from "./pipeline.ts";
+
+const OPTIONS = {
+  "grpc.max_concurrent_streams": 1_000,
+  "grpc.max_metadata_size": 16 * 1024,
+  // Longer than the drain: a ping after GOAWAY would cut the calls that are still running.
+  "grpc.keepalive_time_ms": 60_000,
+  "grpc.keepalive_timeout_ms": 20_000,
+  // So that clients of `dns:///` find a new replica; the grace is for calls under way.
+  "grpc.max_connection_age_ms": 300_000,
+  "grpc.max_connection_age_grace_ms": 15_000,
+};
+
+/** IdentityService over native gRPC, with health (`grpc.health.v1`) and reflection. */
+export interface GrpcServer {
+  address: Address;
+  /** What health tells about the service and the whole server. */
+  setServing(serving: boolean): void;
+  /** Takes no more calls and lets those under way finish, for at most 10 s. */
+  close(): Promise<void>;
+}
+
+export async function startGrpcServer(
+  { grpcListen, maxMessageBytes }: RpcConfig,
+  pipeline: Pipeline,
+): Promise<GrpcServer> {
+  const server = new Server({
+    ...OPTIONS,
+    "grpc.max_receive_message_length": maxMessageBytes,
+  });
+  const handlers = Object.values(IdentityService.method).map((method) => {
+    return [method.localName, toHandler(pipeline, method)] as const;
+  });
+  server.addService(toGrpcDefinition(IdentityService), Object.fromEntries(handlers));
+  const health = new HealthImplementation();
+  health.addToServer(server);
+  reflection().addToServer(server);
+  const setServing = (serving: boolean) => {
+    const status = serving ? "SERVING" : "NOT_SERVING";
+    for (const name of ["", IdentityService.typeName]) health.setStatus(name, status);
+  };
+  setServing(true);
+  const address = await bind(server, grpcListen);
+  return {
+    address,
+    setServing,
+    close: () => {
+      setServing(false);
+      return drain(server);
+    },
+  };
+}
+
+function toHandler(pipeline: Pipeline, method: DescMethodUnary): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    pipeline.run(method, call.request as never, toCall(call)).then(
+      (reply) => callback(null, reply),
+      (error) => callback(toGrpcError(error)),
+    );
+  };
+}
+
+function toGrpcError(error: IdentityError): Partial<ServerErrorResponse> {
+  const metadata = new Metadata();
+  metadata.set("grpc-status-details-bin", statusDetails(error));
+  return { code: Number(CODE_OF_REASON[error.reason]), details: error.message, metadata };
+}
+
+function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
+  const gone = new AbortController();
+  call.once("cancelled", () => gone.abort());
+  const deadline = call.getDeadline();
+  const timeoutMs = Number(deadline) - Date.now();
+  return {
+    wire: "grpc",
+    authorization: call.metadata.get("authorization").map(String),
+    requestId: call.metadata.get("x-request-id").map(String)[0],
+    timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : undefined,
+    signal: gone.signal,
+  };
+}
+
+function reflection(): ReflectionService {
+  const files = ["identity/v1/identity_service.proto", healthProto];
+  const root = fileURLToPath(new URL("../../../proto", import.meta.url));
+  return new ReflectionService(loadSync(files, { includeDirs: [root], keepCase: true }));
+}
+
+function bind(server: Server, { host, port }: Address): Promise<Address> {
+  const address = formatAddress({ host, port });
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, real) => {
+      if (error) reject(new ListenError(address, error));
+      else resolve({ host, port: real });
+    });
+  });
+}
+
+async function drain(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.forceShutdown(), DRAIN_TIMEOUT_MS);
+  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  clearTimeout(timer);
+}

@@ -1,0 +1,56 @@
+import {
+  ConfigError,
+  isProduction,
+  likelyMisspellings,
+  type Role,
+  readEnv,
+  toLogConfig,
+} from "./config.ts";
+import { ListenError } from "./listen.ts";
+import { createLogger, describeError } from "./log.ts";
+import { ROLES } from "./roles.ts";
+
+/** After this long a process that should be gone is ended. */
+const EXIT_TIMEOUT_MS = 20_000;
+
+async function main(role: Role): Promise<void> {
+  const env = readEnv();
+  const log = createLogger(toLogConfig(env), role);
+  for (const name of likelyMisspellings()) log.warn({ event: "misspelling", name });
+  const stopped = untilSignal();
+  const running = await ROLES[role](env, log);
+  if (!running) {
+    log.info({ event: "done" });
+    return;
+  }
+  if (!isProduction(env) && running.welcome) process.stderr.write(running.welcome);
+  log.info({ event: "ready", addresses: running.addresses });
+  log.info({ event: "stopping", signal: await stopped });
+  setTimeout(() => process.exit(1), EXIT_TIMEOUT_MS).unref();
+  await running[Symbol.asyncDispose]();
+  log.info({ event: "stopped" });
+}
+
+/** Resolves at the first signal to end; a second one ends at once. */
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(1));
+      });
+    }
+  });
+}
+
+/** One line that tells the operator what to do; foreign errors only by their shape. */
+function fail(error: unknown): void {
+  process.exitCode = error instanceof ConfigError ? error.exitCode : 1;
+  const known = error instanceof ConfigError || error instanceof ListenError;
+  const text = known ? error.message : JSON.stringify(describeError(error));
+  process.stderr.write(`mini-identity: ${text}\n`);
+}
+
+const [role = "all"] = process.argv.slice(2);
+if (Object.hasOwn(ROLES, role)) await main(role as Role).catch(fail);
+else fail(new ConfigError(`the role is one of ${Object.keys(ROLES).join(", ")}`));
