@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import { Writable } from "node:stream";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { Redis } from "ioredis";
+import { pino } from "pino";
+import postgres from "postgres";
+import { inject } from "vitest";
+import { createIdentityClient, type IdentityClient } from "../../src/client.ts";
+import {
+  type Env,
+  toGatewayConfig,
+  toIdentityConfig,
+  toSimulatorConfig,
+} from "../../src/config.ts";
+import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import { createGateway } from "../../src/gateway/index.ts";
+import { IdentityService } from "../../src/gen/identity/v1/identity_service_pb.js";
+import { createIdentity, type Identity } from "../../src/identity/index.ts";
+import { formatAddress } from "../../src/listen.ts";
+import { describeError, type Logger } from "../../src/log.ts";
+import { createMetrics, type Metrics } from "../../src/metrics.ts";
+import { createDatabase } from "./database.ts";
+
+export interface ServiceOptions {
+  /** Over the test's own settings. */
+  env?: Partial<Env>;
+  /** The clock of tokens and of WeChat's codes. */
+  now?: () => number;
+}
+
+/** Identity and gateway on their real wires, with a database, a mini program and WeChat of their own. */
+export interface TestService extends AsyncDisposable {
+  env: Env;
+  appId: string;
+  identity: Identity;
+  metrics: Metrics;
+  simulator: WechatSimulator;
+  /** Over native gRPC. */
+  grpc: IdentityClient;
+  connect: Client<typeof IdentityService>;
+  grpcWeb: Client<typeof IdentityService>;
+  /** The gateway's origin; it calls identity over gRPC. */
+  gateway: string;
+  sql: postgres.Sql;
+  redis: Redis;
+  /** Every line that identity or gateway logged, parsed. */
+  logs: Record<string, unknown>[];
+  /** A fresh code of this person. */
+  code(person: string): string;
+}
+
+export async function startService({ env = {}, now }: ServiceOptions = {}): Promise<TestService> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(await createDatabase(inject("databaseUrl"), inject("template")));
+  const appId = `wx${randomBytes(8).toString("hex")}`;
+  const base: Env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject("redisUrl"),
+    WX_MINI_APP_ID: appId,
+    WX_MINI_APP_SECRET: randomBytes(16).toString("hex"),
+    MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
+    GRPC_LISTEN: "127.0.0.1:0",
+    CONNECT_LISTEN: "127.0.0.1:0",
+    GATEWAY_LISTEN: "127.0.0.1:0",
+    SIMULATOR_LISTEN: "127.0.0.1:0",
+    ...env,
+  };
+  const simulator = opened.use(
+    await startWechatSimulator(toSimulatorConfig(base), now ? { now } : {}),
+  );
+  const full: Env = { WX_API_BASE_URL: simulator.url, ...base };
+  const { log, logs } = captureLog();
+  const metrics = createMetrics();
+  const dependencies = { log, metrics, ...(now ? { now } : {}) };
+  const identity = opened.use(await createIdentity(toIdentityConfig(full), dependencies));
+  const target = identity.addresses.grpc;
+  const grpc = opened.adopt(createIdentityClient({ target, timeoutMs: 10_000 }), (it) =>
+    it.close(),
+  );
+  const gatewayConfig = toGatewayConfig({ ...full, IDENTITY_GRPC_TARGET: target });
+  const gateway = opened.use(await createGateway(gatewayConfig, { identity: grpc, log }));
+  const sql = opened.adopt(postgres(database.url, { max: 2, onnotice: () => {} }), (it) =>
+    it.end(),
+  );
+  const redis = opened.adopt(new Redis(inject("redisUrl")), (it) => forget(it, appId));
+  const transport = {
+    baseUrl: `http://${identity.addresses.connect}`,
+    httpVersion: "1.1" as const,
+  };
+  const owned = opened.move();
+  return {
+    env: full,
+    appId,
+    identity,
+    metrics,
+    simulator,
+    grpc,
+    connect: createClient(IdentityService, createConnectTransport(transport)),
+    grpcWeb: createClient(IdentityService, createGrpcWebTransport(transport)),
+    gateway: `http://${formatAddress(gateway.address)}`,
+    sql,
+    redis,
+    logs,
+    code: (person) => simulator.issueCode(person),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A logger like the real one, whose lines can be read. */
+export function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
+  const logs: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      logs.push(JSON.parse(String(chunk)));
+      done();
+    },
+  });
+  return { log: pino({ level: "trace", serializers: { err: describeError } }, sink), logs };
+}
+
+/** Removes what a mini program left in a Redis that others use too. */
+async function forget(redis: Redis, appId: string): Promise<void> {
+  const keys = await redis.keys(`identity:*${appId}*`);
+  if (keys.length > 0) await redis.del(keys);
+  redis.disconnect();
+}
