@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import type { Address } from "./config.ts";
 
 /** How long the calls under way have when a server is closed. */
@@ -17,7 +17,7 @@ export class ListenError extends Error {
 }
 
 /** Listens and tells the real address (the asked port may be 0). Rejects with ListenError. */
-export function listen(server: Server, { host, port }: Address): Promise<Address> {
+export function listen(server: NetServer, { host, port }: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
     const refuse = (error: Error) => reject(new ListenError(formatAddress({ host, port }), error));
     server.once("error", refuse);

@@ -24,7 +24,9 @@ import { createDatabase } from "./database.ts";
 
 export interface ServiceOptions {
   /** Over the test's own settings. */
-  env?: Partial<Env>;
+  env?: Env;
+  /** Something between the service and its PostgreSQL; told the real address. */
+  throughDatabase?: (url: string) => Promise<string>;
   /** The clock of tokens and of WeChat's codes. */
   now?: () => number;
 }
@@ -50,15 +52,19 @@ export interface TestService extends AsyncDisposable {
   code(person: string): string;
 }
 
-export async function startService({ env = {}, now }: ServiceOptions = {}): Promise<TestService> {
+export async function startService({
+  env = {},
+  now,
+  throughDatabase = async (url) => url,
+}: ServiceOptions = {}): Promise<TestService> {
   await using opened = new AsyncDisposableStack();
   const database = opened.use(await createDatabase(inject("databaseUrl"), inject("template")));
   const appId = `wx${randomBytes(8).toString("hex")}`;
+  const secret = randomBytes(16).toString("hex");
   const base: Env = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: await throughDatabase(database.url),
     REDIS_URL: inject("redisUrl"),
-    WX_MINI_APP_ID: appId,
-    WX_MINI_APP_SECRET: randomBytes(16).toString("hex"),
+    ...(env.MINI_APPS_FILE ? {} : { WX_MINI_APP_ID: appId, WX_MINI_APP_SECRET: secret }),
     MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { startService, type TestService } from "../support/service.ts";
+import { type AnyCall, askGateway, RPC_WIRES, refusalOf } from "../support/wires.ts";
+
+let proxy: FaultProxy;
+let service: TestService;
+let token: string;
+beforeAll(async () => {
+  service = await startService({
+    throughDatabase: async (url) => {
+      proxy = await startFaultProxy(url);
+      return proxy.url;
+    },
+  });
+  token = (await service.grpc.miniLogin({ code: service.code("alice") })).accessToken;
+});
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+});
+beforeEach(() => proxy.heal());
+
+const succeeds = async (call: () => AnyCall) => {
+  return (await refusalOf(service, "grpc", call())) === undefined;
+};
+const getProfile = (): AnyCall => ({ method: "getProfile", token });
+const login = (): AnyCall => ({ method: "miniLogin", request: { code: service.code("alice") } });
+
+it.each([
+  ["cut", login],
+  ["cut", getProfile],
+  ["stall", login],
+  ["stall", getProfile],
+] as const)("PostgreSQL %s: a clear error in bounded time, and recovery", async (fault, call) => {
+  await vi.waitUntil(() => succeeds(call), { timeout: 20_000 });
+  proxy[fault]();
+  // The client's own deadline of 10 s would give another reason.
+  for (const wire of RPC_WIRES) {
+    const refusal = await refusalOf(service, wire, call());
+    expect(refusal).toMatchObject({ reason: "STORAGE_UNAVAILABLE", code: 14, hasRetry: true });
+  }
+  const response = await askGateway(service, call());
+  expect(response.status).toBe(503);
+  expect(response.headers.get("retry-after")).toBe("1");
+  expect(await response.json()).toMatchObject({ reason: "STORAGE_UNAVAILABLE" });
+  expect((await service.identity.health()).ready).toBe(false);
+  proxy.heal();
+  await vi.waitUntil(() => succeeds(call), { timeout: 20_000 });
+  expect((await service.identity.health()).ready).toBe(true);
+});
+
+it("serves the public keys and refuses bad tokens without PostgreSQL", async () => {
+  proxy.cut();
+  expect((await service.grpc.getJwks({})).keys).toHaveLength(1);
+  const refusal = await refusalOf(service, "grpc", { method: "getProfile", token: "a.b.c" });
+  expect(refusal?.reason).toBe("TOKEN_INVALID");
+});
+
+it("gets over connections that the server ended, without an error", async () => {
+  await vi.waitUntil(() => succeeds(getProfile), { timeout: 20_000 });
+  await service.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name = 'mini-identity'`;
+  expect(await succeeds(login)).toBe(true);
+  expect(await succeeds(getProfile)).toBe(true);
+});

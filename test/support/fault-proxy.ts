@@ -1,0 +1,66 @@
+import { connect, createServer, type Socket } from "node:net";
+import { listen } from "../../src/listen.ts";
+
+/** A TCP proxy that fails on demand. */
+export interface FaultProxy extends AsyncDisposable {
+  /** The URL given, through the proxy. */
+  url: string;
+  /** Passes everything on; the state at first. */
+  heal(): void;
+  /** Cuts every connection and refuses new ones. */
+  cut(): void;
+  /** Keeps connections open, but passes nothing on any more. */
+  stall(): void;
+}
+
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const { hostname, port: targetPort } = new URL(target);
+  const sockets = new Set<Socket>();
+  let state: "heal" | "cut" | "stall" = "heal";
+  const pass = (from: Socket, to: Socket) => {
+    sockets.add(from);
+    from.on("data", (bytes) => {
+      if (state !== "stall") to.write(bytes);
+    });
+    from.on("error", () => {});
+    from.on("close", () => {
+      sockets.delete(from);
+      to.destroy();
+    });
+  };
+  const server = createServer((client) => {
+    if (state === "cut") {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(Number(targetPort), hostname);
+    pass(client, upstream);
+    pass(upstream, client);
+  });
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const url = new URL(target);
+  url.host = `127.0.0.1:${port}`;
+  return {
+    url: url.href,
+    heal: () => {
+      // What was swallowed meanwhile is lost, as are the connections it was lost on.
+      if (state === "stall") drop();
+      state = "heal";
+    },
+    cut: () => {
+      state = "cut";
+      drop();
+    },
+    stall: () => {
+      state = "stall";
+    },
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      drop();
+      await closed;
+    },
+  };
+}
