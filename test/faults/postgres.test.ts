@@ -28,13 +28,17 @@ const getProfile = (): AnyCall => ({ method: "getProfile", token });
 const login = (): AnyCall => ({ method: "miniLogin", request: { code: service.code("alice") } });
 
 it.each([
-  ["cut", login],
-  ["cut", getProfile],
-  ["stall", login],
-  ["stall", getProfile],
-] as const)("PostgreSQL %s: a clear error in bounded time, and recovery", async (fault, call) => {
+  ["cut", "login", login],
+  ["cut", "profile", getProfile],
+  ["stall", "login", login],
+  ["stall", "profile", getProfile],
+] as const)("PostgreSQL away (%s, %s): a clear error, and recovery", async (fault, _, call) => {
   await vi.waitUntil(() => succeeds(call), { timeout: 20_000 });
+  // Enough to have every connection open, and then to have every one wait.
+  const many = () => Promise.all(Array.from({ length: 24 }, () => succeeds(call)));
+  expect(await many()).not.toContain(false);
   proxy[fault]();
+  expect(await many()).not.toContain(true);
   // The client's own deadline of 10 s would give another reason.
   for (const wire of RPC_WIRES) {
     const refusal = await refusalOf(service, wire, call());

@@ -9,18 +9,19 @@ export interface FaultProxy extends AsyncDisposable {
   heal(): void;
   /** Cuts every connection and refuses new ones. */
   cut(): void;
-  /** Keeps connections open, but passes nothing on any more. */
+  /** Passes nothing on any more. Today's connections stay open and dead, also when healed. */
   stall(): void;
 }
 
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port: targetPort } = new URL(target);
   const sockets = new Set<Socket>();
+  const dead = new WeakSet<Socket>();
   let state: "heal" | "cut" | "stall" = "heal";
   const pass = (from: Socket, to: Socket) => {
     sockets.add(from);
     from.on("data", (bytes) => {
-      if (state !== "stall") to.write(bytes);
+      if (state !== "stall" && !dead.has(from)) to.write(bytes);
     });
     from.on("error", () => {});
     from.on("close", () => {
@@ -46,8 +47,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   return {
     url: url.href,
     heal: () => {
-      // What was swallowed meanwhile is lost, as are the connections it was lost on.
-      if (state === "stall") drop();
+      // As in a partition: what was lost is not sent again, and nobody says that it was lost.
+      if (state === "stall") for (const socket of sockets) dead.add(socket);
       state = "heal";
     },
     cut: () => {

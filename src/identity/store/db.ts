@@ -3,6 +3,10 @@ import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
+import { createSocketFactory } from "./watched-socket.ts";
+
+/** More than a query may run; idle connections are ended, politely, before that. */
+const SILENCE_MS = 6_000;
 
 export type Database = PostgresJsDatabase;
 
@@ -22,7 +26,10 @@ export interface Db {
 }
 
 export function openDb(config: DatabaseConfig): Db {
-  const sql = connect(config, config.poolSize);
+  const sql = connect(config, config.poolSize, {
+    idle_timeout: SILENCE_MS / 2_000,
+    socket: createSocketFactory(SILENCE_MS),
+  });
   const gate = createGate(config.poolSize, config.waitTimeoutMs);
   const once = async <T>(query: () => PromiseLike<T>): Promise<T> => {
     const leave = await gate();
@@ -55,15 +62,15 @@ export function openDb(config: DatabaseConfig): Db {
 }
 
 /** A bare connection pool, for migrations and locks too. */
-export function connect(config: DatabaseConfig, max: number): postgres.Sql {
+export function connect(config: DatabaseConfig, max: number, extra: object = {}): postgres.Sql {
   return postgres(config.url, {
     max,
     connect_timeout: config.connectTimeoutMs / 1_000,
-    idle_timeout: 60,
     // Reconnect at once: the calls that wait for it have timers of their own.
     backoff: () => 0.05,
     onnotice: () => {},
     connection: { application_name: "mini-identity" },
+    ...extra,
   });
 }
 

@@ -58,6 +58,8 @@ function connectRedis({ url, connectTimeoutMs, commandTimeoutMs }: RedisConfig):
   return new Redis(url, {
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
+    // Without an answer for so long the connection is dead: open a new one.
+    socketTimeout: 1_000,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     autoResendUnfulfilledCommands: false,
