@@ -79,7 +79,9 @@ export async function startService({
   const { log, logs } = captureLog();
   const metrics = createMetrics();
   const dependencies = { log, metrics, ...(now ? { now } : {}) };
-  const identity = opened.use(await createIdentity(toIdentityConfig(full), dependencies));
+  const config = toIdentityConfig(full);
+  const { miniApps } = config;
+  const identity = opened.use(await createIdentity(config, dependencies));
   const target = identity.addresses.grpc;
   const grpc = opened.adopt(createIdentityClient({ target, timeoutMs: 10_000 }), (it) =>
     it.close(),
@@ -89,7 +91,7 @@ export async function startService({
   const sql = opened.adopt(postgres(database.url, { max: 2, onnotice: () => {} }), (it) =>
     it.end(),
   );
-  const redis = opened.adopt(new Redis(inject("redisUrl")), (it) => forget(it, appId));
+  const redis = opened.adopt(new Redis(inject("redisUrl")), (it) => forget(it, miniApps));
   const transport = {
     baseUrl: `http://${identity.addresses.connect}`,
     httpVersion: "1.1" as const,
@@ -125,9 +127,11 @@ export function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
   return { log: pino({ level: "trace", serializers: { err: describeError } }, sink), logs };
 }
 
-/** Removes what a mini program left in a Redis that others use too. */
-async function forget(redis: Redis, appId: string): Promise<void> {
-  const keys = await redis.keys(`identity:*${appId}*`);
-  if (keys.length > 0) await redis.del(keys);
+/** Removes what these mini programs left in a Redis that others use too. */
+async function forget(redis: Redis, miniApps: readonly { appId: string }[]): Promise<void> {
+  for (const { appId } of miniApps) {
+    const keys = await redis.keys(`identity:*${appId}*`);
+    if (keys.length > 0) await redis.del(keys);
+  }
   redis.disconnect();
 }
