@@ -61,9 +61,13 @@ export interface RpcConfig {
   connectListen: Address;
   /** Where the caller sets no deadline. */
   defaultTimeoutMs: number;
-  /** A longer one than this is refused. */
+  /** A longer one is cut to this. */
   maxTimeoutMs: number;
   maxMessageBytes: number;
+  /** At one time, of each kind: those that wait for WeChat, and the rest. */
+  maxRunningCalls: number;
+  /** For a place among the running ones, of each kind; a further one is refused. */
+  maxWaitingCalls: number;
 }
 
 export interface IdentityConfig {
@@ -166,7 +170,8 @@ export function toDatabaseConfig(env: Env): DatabaseConfig {
     url: toUrl("DATABASE_URL", required(env, "DATABASE_URL"), ["postgres:", "postgresql:"]),
     poolSize: 10,
     connectTimeoutMs: 2_000,
-    waitTimeoutMs: 250,
+    // Opening a whole pool on a busy machine was seen to take more than 250 ms.
+    waitTimeoutMs: 1_000,
     queryTimeoutMs: 1_500,
   };
 }
@@ -184,7 +189,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       baseUrl: toWechatUrl(env),
       timeoutMs: 2_000,
       maxResponseBytes: 64 * 1024,
-      connections: 32,
+      connections: 64,
     },
     masterKeys: toMasterKeys(required(env, "MASTER_KEYS")),
     tokens: {
@@ -198,6 +203,8 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       defaultTimeoutMs: 4_000,
       maxTimeoutMs: 10_000,
       maxMessageBytes: 16 * 1024,
+      maxRunningCalls: 64,
+      maxWaitingCalls: 1_024,
     },
   };
 }

@@ -15,10 +15,13 @@ type Handler<Method extends DescMethodUnary, Caller> = (
   signal: AbortSignal,
 ) => Promise<MessageInitShape<Method["output"]>>;
 
+/** What a method waits for: each has a bound of its own, so that a slow WeChat holds up no profile. */
+export type Lane = "wechat" | "own";
+
 /** A method and who may call it. A method that is not in the table is refused. */
 type Entry<Method extends DescMethodUnary> =
-  | { access: "anyone"; handle: Handler<Method, undefined> }
-  | { access: "user"; handle: Handler<Method, Subject> };
+  | { access: "anyone"; lane: Lane; handle: Handler<Method, undefined> }
+  | { access: "user"; lane: Lane; handle: Handler<Method, Subject> };
 
 type Methods = (typeof IdentityService)["method"];
 export type MethodTable = { readonly [Name in keyof Methods]: Entry<Methods[Name]> };
@@ -28,6 +31,7 @@ export function createMethods(deps: HandlerDeps): MethodTable {
   return {
     miniLogin: {
       access: "anyone",
+      lane: "wechat",
       handle: async ({ code, appId, userInfo, idempotencyKey }, _caller, signal) => {
         checkIdempotencyKey(idempotencyKey);
         const input = { code, appId, userInfo: userInfo ?? {} };
@@ -44,12 +48,14 @@ export function createMethods(deps: HandlerDeps): MethodTable {
     },
     getProfile: {
       access: "user",
+      lane: "own",
       handle: async (_request, { userId }) => {
         return { user: toUserMessage(await getProfile(deps, userId)) };
       },
     },
     updateProfile: {
       access: "user",
+      lane: "own",
       handle: async ({ nickname, avatarUrl, expectedVersion }, { userId }) => {
         const version = toVersion(expectedVersion);
         const change = { nickname, avatarUrl, expectedVersion: version };
@@ -58,6 +64,7 @@ export function createMethods(deps: HandlerDeps): MethodTable {
     },
     getJwks: {
       access: "anyone",
+      lane: "own",
       handle: async () => ({ keys: deps.keys.published() }),
     },
   };

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
+import { type BulkheadPolicy, BulkheadRejectedError, bulkhead } from "cockatiel";
 import type { RpcConfig } from "../../config.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
 import { IdentityError } from "../errors.ts";
 import type { Subject, Tokens } from "../tokens.ts";
-import type { MethodTable } from "./methods.ts";
+import type { Lane, MethodTable } from "./methods.ts";
 
 /** What a wire knows about a call. */
 export interface Call {
@@ -36,17 +37,22 @@ export interface PipelineDeps {
 }
 
 export function createPipeline(
-  config: Pick<RpcConfig, "defaultTimeoutMs" | "maxTimeoutMs">,
+  config: Omit<RpcConfig, "grpcListen" | "connectListen" | "maxMessageBytes">,
   deps: PipelineDeps,
 ): Pipeline {
+  const { maxRunningCalls, maxWaitingCalls } = config;
+  const lanes: Record<Lane, BulkheadPolicy> = {
+    wechat: bulkhead(maxRunningCalls, maxWaitingCalls),
+    own: bulkhead(maxRunningCalls, maxWaitingCalls),
+  };
   return {
     async run(method, request, call) {
       const startedAt = performance.now();
       const requestId = toRequestId(call.requestId);
       try {
         const reply = await withDeadline(config, call, async (signal) => {
-          const { caller, handle } = await admit(deps, method, call);
-          return handle(request, caller, signal);
+          const { caller, lane, handle } = await admit(deps, method, call);
+          return lanes[lane].execute(() => handle(request, caller, signal), signal);
         });
         record(deps, { method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
@@ -68,7 +74,7 @@ async function admit({ methods, tokens }: PipelineDeps, method: DescMethodUnary,
     : undefined;
   if (!entry) throw new Error("a method without an entry in the table");
   const caller = entry.access === "user" ? await authenticate(tokens, call) : undefined;
-  return { caller, handle: entry.handle as AnyHandle };
+  return { caller, lane: entry.lane, handle: entry.handle as AnyHandle };
 }
 
 async function authenticate(tokens: Tokens, { authorization }: Call): Promise<Subject> {
@@ -111,6 +117,9 @@ async function withDeadline<T>(
 
 function toIdentityError(error: unknown): IdentityError {
   if (error instanceof IdentityError) return error;
+  if (error instanceof BulkheadRejectedError) {
+    return new IdentityError("OVERLOADED", "too many calls are waiting", { retryAfterMs: 1_000 });
+  }
   return new IdentityError("INTERNAL", "something went wrong on our side", { cause: error });
 }
 

@@ -90,12 +90,12 @@ function createGate(places: number, waitTimeoutMs: number): () => Promise<() => 
         resolve(leave);
         return;
       }
-      const timer = setTimeout(() => {
+      const stop = after(waitTimeoutMs, () => {
         waiting.delete(enter);
         reject(new QueryTimeout("no database connection became free in time"));
-      }, waitTimeoutMs);
+      });
       const enter = () => {
-        clearTimeout(timer);
+        stop();
         waiting.delete(enter);
         resolve(leave);
       };
@@ -105,9 +105,21 @@ function createGate(places: number, waitTimeoutMs: number): () => Promise<() => 
 
 function withTimeout<T>(running: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new QueryTimeout("the query took too long")), timeoutMs);
-    running.then(resolve, reject).finally(() => clearTimeout(timer));
+    const stop = after(timeoutMs, () => reject(new QueryTimeout("the query took too long")));
+    running.then(resolve, reject).finally(stop);
   });
+}
+
+/** A timer that lets what has arrived be read first: on a busy process that may be the reply. */
+function after(timeoutMs: number, expire: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    immediate = setImmediate(expire);
+  }, timeoutMs);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(immediate);
+  };
 }
 
 class QueryTimeout extends Error {
