@@ -9,7 +9,6 @@ WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
 COPY drizzle ./drizzle
-COPY proto ./proto
 COPY src ./src
 USER node
 ENTRYPOINT ["node", "src/main.ts"]

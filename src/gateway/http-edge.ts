@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../log.ts";
+import { hasHost, hasTarget } from "../request-head.ts";
 import { toErrorBody } from "./error-response.ts";
 import { type GatewayReason, HTTP_STATUS } from "./errors.ts";
 import { toRequestId } from "./request-log.ts";
@@ -8,16 +9,14 @@ import { toRequestId } from "./request-log.ts";
 /** The most headers a request may have. */
 export const MAX_HEADERS = 64;
 
-const HOST = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?$/;
-
 /** Refuses what has no place in a URL or a header list before a Request is made of it. */
 export function checkedListener(handle: RequestListener, log: Logger): RequestListener {
   return (incoming, outgoing) => {
     if (incoming.rawHeaders.length > MAX_HEADERS * 2) {
       refuse(incoming, outgoing, log, "HEADERS_TOO_LARGE");
-    } else if (!isHost(incoming)) {
+    } else if (!hasHost(incoming)) {
       refuse(incoming, outgoing, log, "INVALID_FIELD", "Host");
-    } else if (!isTarget(incoming.url ?? "")) {
+    } else if (!hasTarget(incoming)) {
       refuse(incoming, outgoing, log, "INVALID_FIELD", "URL");
     } else {
       handle(incoming, outgoing);
@@ -45,17 +44,6 @@ const UNPARSED: Readonly<Record<string, GatewayReason>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: "PAYLOAD_TOO_LARGE",
   ERR_HTTP_REQUEST_TIMEOUT: "REQUEST_TIMEOUT",
 };
-
-/** RFC 9112, section 3.2: missing, twice or malformed is answered with 400. */
-function isHost({ rawHeaders, headers }: IncomingMessage): boolean {
-  const count = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
-  const match = HOST.exec(headers.host ?? "");
-  return count === 1 && match !== null && Number(match[1] ?? 0) <= 65_535;
-}
-
-function isTarget(url: string): boolean {
-  return url.startsWith("/") && URL.canParse(`http://host${url}`);
-}
 
 function refuse(
   incoming: IncomingMessage,

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -10,6 +10,7 @@ import {
 } from "../../gen/google/rpc/error_details_pb.js";
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { closeServer, listen } from "../../listen.ts";
+import { hasHost, hasTarget } from "../../request-head.ts";
 import type { IdentityError } from "../errors.ts";
 import { CODE_OF_REASON } from "./error-codes.ts";
 import { errorDetails } from "./error-details.ts";
@@ -84,11 +85,7 @@ function toConnectError(error: IdentityError): ConnectError {
 /** The adapter throws outside of any request, which ends the process, on a URL that does not parse. */
 function parsedOnly(adapter: RequestListener): RequestListener {
   return (req, res) => {
-    if (parses(req)) adapter(req, res);
+    if (hasHost(req) && hasTarget(req)) adapter(req, res);
     else res.writeHead(400, { connection: "close" }).end();
   };
-}
-
-function parses({ url = "", headers: { host } }: IncomingMessage): boolean {
-  return host !== undefined && url.startsWith("/") && URL.canParse(url, `http://${host}`);
 }

@@ -1,5 +1,5 @@
-import { fileURLToPath } from "node:url";
-import type { DescMethodUnary } from "@bufbuild/protobuf";
+import { type DescFile, type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import {
   type handleUnaryCall,
   Metadata,
@@ -8,9 +8,8 @@ import {
   type ServerErrorResponse,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import { HealthImplementation, service as healthService } from "grpc-health-check";
 import type { Address, RpcConfig } from "../../config.ts";
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "../../grpc-definition.ts";
@@ -100,10 +99,22 @@ function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
   };
 }
 
+/** The schema as buf compiled it. (proto-loader would merge the files of a package into one.) */
 function reflection(): ReflectionService {
-  const files = ["identity/v1/identity_service.proto", healthProto];
-  const root = fileURLToPath(new URL("../../../proto", import.meta.url));
-  return new ReflectionService(loadSync(files, { includeDirs: [root], keepCase: true }));
+  const files = withImports(IdentityService.file);
+  const fileDescriptorProtos = files.map(({ proto }) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
+  );
+  const format = "Protocol Buffer 3 DescriptorProto";
+  const { Check } = healthService;
+  return new ReflectionService({
+    identity: { format, type: {}, fileDescriptorProtos },
+    ...(Check ? { health: Check.requestType } : {}),
+  });
+}
+
+function withImports(file: DescFile): DescFile[] {
+  return [file, ...file.dependencies.flatMap(withImports)];
 }
 
 function bind(server: Server, { host, port }: Address): Promise<Address> {
