@@ -34,6 +34,17 @@ it("logs in through buf curl, which finds the schema by reflection", async () =>
   });
 });
 
+it("reflects health, too", async () => {
+  const { stdout } = await run("npx", [
+    "buf",
+    "curl",
+    "--protocol=grpc",
+    "--http2-prior-knowledge",
+    `http://${service.identity.addresses.grpc}/grpc.health.v1.Health/Check`,
+  ]);
+  expect(JSON.parse(stdout)).toEqual({ status: "SERVING" });
+});
+
 it("logs in through a plain Connect request", async () => {
   const response = await fetch(`${url()}/MiniLogin`, {
     method: "POST",

@@ -9,8 +9,9 @@ import {
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, service as healthService } from "grpc-health-check";
+import { HealthImplementation } from "grpc-health-check";
 import type { Address, RpcConfig } from "../../config.ts";
+import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "../../grpc-definition.ts";
 import { DRAIN_TIMEOUT_MS, formatAddress, ListenError } from "../../listen.ts";
@@ -101,16 +102,12 @@ function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
 
 /** The schema as buf compiled it. (proto-loader would merge the files of a package into one.) */
 function reflection(): ReflectionService {
-  const files = withImports(IdentityService.file);
+  const files = [IdentityService, Health].flatMap(({ file }) => withImports(file));
   const fileDescriptorProtos = files.map(({ proto }) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
   );
   const format = "Protocol Buffer 3 DescriptorProto";
-  const { Check } = healthService;
-  return new ReflectionService({
-    identity: { format, type: {}, fileDescriptorProtos },
-    ...(Check ? { health: Check.requestType } : {}),
-  });
+  return new ReflectionService({ all: { format, type: {}, fileDescriptorProtos } });
 }
 
 function withImports(file: DescFile): DescFile[] {
