@@ -1,5 +1,14 @@
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { toMiniApps } from "./config-mini-apps.ts";
+import {
+  ConfigError,
+  isNear,
+  readSetting,
+  required,
+  toAddress,
+  toMasterKeys,
+  toSeconds,
+  toUrl,
+} from "./config-values.ts";
 
 /** What a process is started as. */
 export type Role = "all" | "identity" | "gateway" | "migrate" | "simulator";
@@ -93,13 +102,6 @@ export interface GatewayConfig {
 export interface SimulatorConfig {
   listen: Address;
   miniApps: MiniAppConfig[];
-}
-
-/** A setting that is missing, does not parse, or contradicts another; never holds the value. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  /** EX_CONFIG of sysexits.h. */
-  readonly exitCode = 78;
 }
 
 /** Settings by name, `_FILE` twins already read. */
@@ -243,28 +245,6 @@ function fromProcess(): NodeJS.ProcessEnv {
   return process.env;
 }
 
-function readSetting(name: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    throw new ConfigError(`${name} names a file that cannot be read`);
-  }
-}
-
-function required(env: Env, name: Name): string {
-  const value = env[name];
-  if (value) return value;
-  throw new ConfigError(`${name} is missing`);
-}
-
-function toUrl(name: Name, value: string, protocols: readonly string[]): string {
-  const url = URL.parse(value);
-  if (!url || !protocols.includes(url.protocol)) {
-    throw new ConfigError(`${name} is not a ${protocols.map((p) => `${p}//`).join(" or ")} URL`);
-  }
-  return value;
-}
-
 function toWechatUrl(env: Env): string {
   const value = env.WX_API_BASE_URL ?? "https://api.weixin.qq.com";
   const url = new URL(toUrl("WX_API_BASE_URL", value, HTTP));
@@ -272,98 +252,4 @@ function toWechatUrl(env: Env): string {
     throw new ConfigError("WX_API_BASE_URL is an origin: no path, query or user info");
   }
   return url.origin;
-}
-
-function toAddress(name: Name, value: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(value);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (!host || port > 65_535 || (match?.[1] && isIP(host) !== 6)) {
-    throw new ConfigError(`${name} is not host:port`);
-  }
-  return { host, port };
-}
-
-function toSeconds(name: Name, value: string): number {
-  const match = /^(\d{1,6})([smhd])$/.exec(value);
-  const unit = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] as "s" | "m" | "h" | "d"];
-  const seconds = Number(match?.[1]) * (unit ?? Number.NaN);
-  if (!(seconds > 0 && seconds <= 366 * 86_400)) {
-    throw new ConfigError(`${name} is not a duration such as 30s, 15m, 2h or 7d, 366d at most`);
-  }
-  return seconds;
-}
-
-function toMasterKeys(value: string): MasterKey[] {
-  const keys = value.split(",").map((entry) => {
-    const match = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/.exec(entry.trim());
-    if (!match) throw new ConfigError("MASTER_KEYS is not a list of kid:base64(32 bytes)");
-    const key = Buffer.from(match[2] as string, "base64");
-    if (new Set(key).size < 8) throw new ConfigError("MASTER_KEYS holds a key that is not random");
-    return { kid: match[1] as string, key };
-  });
-  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
-    throw new ConfigError("MASTER_KEYS names one kid twice");
-  }
-  return keys;
-}
-
-function toMiniApps(env: Env): MiniAppConfig[] {
-  const path = env.MINI_APPS_FILE;
-  if (!path) {
-    const app = { appId: required(env, "WX_MINI_APP_ID"), unionScope: "main" };
-    return [checkedApp("WX_MINI_APP_", { ...app, secret: required(env, "WX_MINI_APP_SECRET") })];
-  }
-  if (env.WX_MINI_APP_ID || env.WX_MINI_APP_SECRET) {
-    throw new ConfigError("MINI_APPS_FILE excludes WX_MINI_APP_ID and WX_MINI_APP_SECRET");
-  }
-  const apps = parseMiniApps(readSetting("MINI_APPS_FILE", path));
-  if (!apps?.length) {
-    throw new ConfigError('MINI_APPS_FILE does not hold {"apps":[{"appId","secret"},…]}');
-  }
-  if (new Set(apps.map(({ appId }) => appId)).size < apps.length) {
-    throw new ConfigError("MINI_APPS_FILE names one appId twice");
-  }
-  return apps;
-}
-
-function parseMiniApps(text: string): MiniAppConfig[] | undefined {
-  let file: { apps?: Record<string, unknown>[] };
-  try {
-    file = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!Array.isArray(file?.apps)) return undefined;
-  return file.apps.map((app) => {
-    const secret = app.secretFile
-      ? readSetting("MINI_APPS_FILE's secretFile", String(app.secretFile)).trim()
-      : String(app.secret ?? "");
-    const unionScope = String(app.unionScope ?? "main");
-    return checkedApp("MINI_APPS_FILE: ", { appId: String(app.appId), secret, unionScope });
-  });
-}
-
-function checkedApp(where: string, app: MiniAppConfig): MiniAppConfig {
-  if (!/^[A-Za-z0-9_-]{4,64}$/.test(app.appId)) throw new ConfigError(`${where}ID is no app id`);
-  if (!/^[A-Za-z0-9]{16,128}$/.test(app.secret) || /^(.)\1+$/.test(app.secret)) {
-    throw new ConfigError(`${where}SECRET is no AppSecret (or still a placeholder)`);
-  }
-  return app;
-}
-
-/** One letter missing, added, changed or two swapped. */
-function isNear(left: string, right: string): boolean {
-  if (Math.abs(left.length - right.length) > 1) return false;
-  let start = 0;
-  while (start < left.length && left[start] === right[start]) start++;
-  let end = 0;
-  while (
-    end < Math.min(left.length, right.length) - start &&
-    left.at(-1 - end) === right.at(-1 - end)
-  ) {
-    end++;
-  }
-  const [a, b] = [left.slice(start, left.length - end), right.slice(start, right.length - end)];
-  return (a.length <= 1 && b.length <= 1) || (a.length === 2 && a === [...b].reverse().join(""));
 }

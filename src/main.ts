@@ -1,11 +1,5 @@
-import {
-  ConfigError,
-  isProduction,
-  likelyMisspellings,
-  type Role,
-  readEnv,
-  toLogConfig,
-} from "./config.ts";
+import { isProduction, likelyMisspellings, type Role, readEnv, toLogConfig } from "./config.ts";
+import { ConfigError } from "./config-values.ts";
 import { ListenError } from "./listen.ts";
 import { createLogger, describeError } from "./log.ts";
 import { ROLES } from "./roles.ts";

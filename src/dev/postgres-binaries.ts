@@ -2,7 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-values.ts";
 
 /** The PostgreSQL of the npm package: a folder with `bin`, `lib` and `share`. */
 export interface PostgresBinaries {

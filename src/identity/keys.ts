@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK } from "jose";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-values.ts";
 import type { Secrets } from "./secrets.ts";
 import type { PublicJwk, SigningKeyRow, SigningKeyStore } from "./store/signing-keys.ts";
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { ConfigError, toDatabaseConfig } from "../../src/config.ts";
+import { toDatabaseConfig } from "../../src/config.ts";
+import { ConfigError } from "../../src/config-values.ts";
 import { openKeyRing } from "../../src/identity/keys.ts";
 import { createSecrets } from "../../src/identity/secrets.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
-import { ConfigError, type DatabaseConfig } from "../../config.ts";
+import type { DatabaseConfig } from "../../config.ts";
+import { ConfigError } from "../../config-values.ts";
 import { connect, type Db } from "./db.ts";
 
 /** Any number that is only ours: the advisory lock that migrations are applied under. */

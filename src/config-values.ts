@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Address, Env, MasterKey, Name } from "./config.ts";
+
+/** A setting that is missing, does not parse, or contradicts another; never holds the value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  /** EX_CONFIG of sysexits.h. */
+  readonly exitCode = 78;
+}
+
+export function readSetting(name: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    throw new ConfigError(`${name} names a file that cannot be read`);
+  }
+}
+
+export function toUrl(name: string, value: string, protocols: readonly string[]): string {
+  const url = URL.parse(value);
+  if (!url || !protocols.includes(url.protocol)) {
+    throw new ConfigError(`${name} is not a ${protocols.map((p) => `${p}//`).join(" or ")} URL`);
+  }
+  return value;
+}
+
+export function toAddress(name: string, value: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (!host || port > 65_535 || (match?.[1] && isIP(host) !== 6)) {
+    throw new ConfigError(`${name} is not host:port`);
+  }
+  return { host, port };
+}
+
+export function toSeconds(name: string, value: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(value);
+  const unit = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] as "s" | "m" | "h" | "d"];
+  const seconds = Number(match?.[1]) * (unit ?? Number.NaN);
+  if (!(seconds > 0 && seconds <= 366 * 86_400)) {
+    throw new ConfigError(`${name} is not a duration such as 30s, 15m, 2h or 7d, 366d at most`);
+  }
+  return seconds;
+}
+
+export function toMasterKeys(value: string): MasterKey[] {
+  const keys = value.split(",").map((entry) => {
+    const match = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/.exec(entry.trim());
+    if (!match) throw new ConfigError("MASTER_KEYS is not a list of kid:base64(32 bytes)");
+    const key = Buffer.from(match[2] as string, "base64");
+    if (new Set(key).size < 8) throw new ConfigError("MASTER_KEYS holds a key that is not random");
+    return { kid: match[1] as string, key };
+  });
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
+    throw new ConfigError("MASTER_KEYS names one kid twice");
+  }
+  return keys;
+}
+
+/** One letter missing, added, changed or two swapped. */
+export function isNear(left: string, right: string): boolean {
+  if (Math.abs(left.length - right.length) > 1) return false;
+  let start = 0;
+  while (start < left.length && left[start] === right[start]) start++;
+  let end = 0;
+  while (
+    end < Math.min(left.length, right.length) - start &&
+    left.at(-1 - end) === right.at(-1 - end)
+  ) {
+    end++;
+  }
+  const [a, b] = [left.slice(start, left.length - end), right.slice(start, right.length - end)];
+  return (a.length <= 1 && b.length <= 1) || (a.length === 2 && a === [...b].reverse().join(""));
+}
+
+export function required(env: Env, name: Name): string {
+  const value = env[name];
+  if (value) return value;
+  throw new ConfigError(`${name} is missing`);
+}
