@@ -76,13 +76,13 @@ module.exports = {
     ),
     never(
       "dev-stays-out",
-      { path: "^src/", pathNot: "^src/(dev/|main\\.ts$)" },
+      { path: "^src/", pathNot: "^src/(dev/|roles\\.ts$)" },
       { path: "^src/dev/" },
-      "main.ts loads it on demand, so production never does.",
+      "roles.ts loads it on demand, so production never does.",
     ),
     never(
       "dev-on-demand",
-      { path: "^src/main\\.ts$" },
+      { path: "^src/roles\\.ts$" },
       { path: "^src/dev/", dynamic: false, dependencyTypesNot: ["type-only"] },
       "A static import would load it in production.",
     ),

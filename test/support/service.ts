@@ -116,7 +116,7 @@ export async function startService({
 }
 
 /** A logger like the real one, whose lines can be read. */
-export function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
+function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
   const logs: Record<string, unknown>[] = [];
   const sink = new Writable({
     write(chunk, _encoding, done) {
