@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Address, Env, MasterKey, Name } from "./config.ts";
+import { StartError } from "./start-error.ts";
 
 /** A setting that is missing, does not parse, or contradicts another; never holds the value. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
   override readonly name = "ConfigError";
   /** EX_CONFIG of sysexits.h. */
-  readonly exitCode = 78;
+  override readonly exitCode = 78;
 }
 
 export function readSetting(name: string, path: string): string {
@@ -33,6 +34,13 @@ export function toAddress(name: string, value: string): Address {
     throw new ConfigError(`${name} is not host:port`);
   }
   return { host, port };
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/naming.md, as far as grpc-js knows it. */
+export function toGrpcTarget(value: string): string {
+  const named = /^(dns:(\/\/\/)?|ipv4:|ipv6:|unix:)[\w.,:/[\]-]+$/.test(value);
+  if (!named) toAddress("IDENTITY_GRPC_TARGET", value);
+  return value;
 }
 
 export function toSeconds(name: string, value: string): number {

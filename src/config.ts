@@ -5,6 +5,7 @@ import {
   readSetting,
   required,
   toAddress,
+  toGrpcTarget,
   toMasterKeys,
   toSeconds,
   toUrl,
@@ -214,7 +215,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
 export function toGatewayConfig(env: Env): GatewayConfig {
   return {
     listen: toAddress("GATEWAY_LISTEN", env.GATEWAY_LISTEN ?? "127.0.0.1:8080"),
-    identityTarget: env.IDENTITY_GRPC_TARGET ?? "127.0.0.1:50051",
+    identityTarget: toGrpcTarget(env.IDENTITY_GRPC_TARGET ?? "127.0.0.1:50051"),
     timeoutMs: 4_000,
     maxBodyBytes: 8 * 1024,
   };

@@ -1,25 +1,22 @@
 import type { Server } from "node:http";
 import type { AddressInfo, Server as NetServer } from "node:net";
 import type { Address } from "./config.ts";
+import { StartError } from "./start-error.ts";
 
 /** How long the calls under way have when a server is closed. */
 export const DRAIN_TIMEOUT_MS = 10_000;
 
-/** An address that cannot be listened on. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-
-  constructor(address: string, cause: Error) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const why = code === "EADDRINUSE" ? "it is taken" : (code ?? "is it taken?");
-    super(`cannot listen on ${address}: ${why}`, { cause });
-  }
+/** What to say about an address that cannot be listened on. */
+export function listenError(address: string, cause: Error): StartError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const why = code === "EADDRINUSE" ? "it is taken" : (code ?? "is it taken?");
+  return new StartError(`cannot listen on ${address}: ${why}`, { cause });
 }
 
-/** Listens and tells the real address (the asked port may be 0). Rejects with ListenError. */
+/** Listens and tells the real address (the asked port may be 0). Rejects with StartError. */
 export function listen(server: NetServer, { host, port }: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: Error) => reject(new ListenError(formatAddress({ host, port }), error));
+    const refuse = (error: Error) => reject(listenError(formatAddress({ host, port }), error));
     server.once("error", refuse);
     server.listen(port, host, () => {
       server.off("error", refuse);

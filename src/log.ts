@@ -1,18 +1,38 @@
-import { type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import type { LogConfig } from "./config.ts";
+import { StartError } from "./start-error.ts";
 
 export type { Logger };
 
 /** JSON lines on stdout, pretty on a terminal. Secrets never get here: errors are cut to their shape. */
-export function createLogger(config: LogConfig, role: string): Logger {
-  return pino({
+export function createLogger(
+  config: LogConfig,
+  role: string,
+  /** In place of stdout. */
+  destination?: DestinationStream,
+): Logger {
+  const options: LoggerOptions = {
     level: config.level,
     base: { role },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: describeError },
-    ...(process.stdout.isTTY ? { transport: { target: "pino-pretty" } } : {}),
-  });
+    // By default pino takes the text of `err` for the line's own.
+    errorKey: "",
+  };
+  if (destination) return pino(options, destination);
+  return pino(
+    process.stdout.isTTY ? { ...options, transport: { target: "pino-pretty" } } : options,
+  );
+}
+
+/** It is not in the container, which may well have a terminal. */
+function isInstalled(name: string): boolean {
+  try {
+    return Boolean(import.meta.resolve(name));
+  } catch {
+    return false;
+  }
 }
 
 /** Lets the first call through, and one more whenever `intervalMs` have passed since the last. */
@@ -34,9 +54,8 @@ export function atMostEvery<Args extends unknown[]>(
  */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
-  const own = ["IdentityError", "IdentityCallError", "ConfigError", "ListenError"].includes(
-    error.name,
-  );
+  const own =
+    error instanceof StartError || ["IdentityError", "IdentityCallError"].includes(error.name);
   return {
     type: error.name,
     ...("code" in error ? { code: error.code } : {}),

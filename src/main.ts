@@ -1,8 +1,8 @@
 import { isProduction, likelyMisspellings, type Role, readEnv, toLogConfig } from "./config.ts";
 import { ConfigError } from "./config-values.ts";
-import { ListenError } from "./listen.ts";
 import { createLogger, describeError } from "./log.ts";
 import { ROLES } from "./roles.ts";
+import { StartError } from "./start-error.ts";
 
 /** After this long a process that should be gone is ended. */
 const EXIT_TIMEOUT_MS = 20_000;
@@ -39,8 +39,8 @@ function untilSignal(): Promise<string> {
 
 /** One line that tells the operator what to do; foreign errors only by their shape. */
 function fail(error: unknown): void {
-  process.exitCode = error instanceof ConfigError ? error.exitCode : 1;
-  const known = error instanceof ConfigError || error instanceof ListenError;
+  const known = error instanceof StartError;
+  process.exitCode = known ? error.exitCode : 1;
   const text = known ? error.message : JSON.stringify(describeError(error));
   process.stderr.write(`mini-identity: ${text}\n`);
 }

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { StartError } from "../start-error.ts";
 
 /** The setting that names the process that started a PostgreSQL. */
 export const OWNER_SETTING = "mini_identity.owner_pid";
@@ -9,7 +10,7 @@ export const OWNER_SETTING = "mini_identity.owner_pid";
 /**
  * Stops the PostgreSQL that a killed process left behind on this cluster.
  *
- * @throws Error when the process that started it still runs.
+ * @throws StartError when the process that started it still runs.
  */
 export async function stopOrphan(clusterDir: string): Promise<void> {
   const pidFile = join(clusterDir, "postmaster.pid");
@@ -22,11 +23,12 @@ export async function stopOrphan(clusterDir: string): Promise<void> {
     return;
   }
   const owner = Number(line.match(`${OWNER_SETTING}=(\\d+)`)?.[1]);
-  if (isAlive(owner)) throw new Error(`process ${owner} already uses ${clusterDir}`);
+  if (isAlive(owner)) throw new StartError(`process ${owner} already uses ${clusterDir}`);
   process.kill(pid, "SIGINT");
   const endMs = Date.now() + 10_000;
   while (commandLine(pid)?.includes(clusterDir)) {
-    if (Date.now() > endMs) throw new Error(`PostgreSQL ${pid} on ${clusterDir} does not stop`);
+    if (Date.now() > endMs)
+      throw new StartError(`PostgreSQL ${pid} on ${clusterDir} does not stop`);
     await sleep(20);
   }
 }

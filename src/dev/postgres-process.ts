@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listen } from "../listen.ts";
+import { StartError } from "../start-error.ts";
 import { OWNER_SETTING } from "./postgres-orphan.ts";
 import type { PostgresPlace } from "./postgres-place.ts";
 
@@ -62,7 +63,7 @@ async function waitUntilReady(child: ChildProcess, clusterDir: string, logFile: 
   const endMs = Date.now() + START_TIMEOUT_MS;
   while (!isReady(child.pid, clusterDir)) {
     if (hasEnded(child) || Date.now() > endMs) {
-      throw new Error(`PostgreSQL does not start: see ${logFile}`);
+      throw new StartError(`PostgreSQL does not start: see ${logFile}`);
     }
     await sleep(10);
   }

@@ -35,7 +35,7 @@ describe("what is unforeseen is INTERNAL, with a text that tells nothing", () =>
 
   it("in the log with its cause's shape, never its text", () => {
     const line = service.logs.find(({ reason }) => reason === "INTERNAL");
-    expect(line).toMatchObject({ level: 50, method: "GetProfile" });
+    expect(line).toMatchObject({ level: "error", method: "GetProfile" });
     expect(JSON.stringify(line)).toContain('"code":"42P01"');
     expect(JSON.stringify(line)).not.toMatch(/relation|select/);
   });

@@ -3,7 +3,6 @@ import { Writable } from "node:stream";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { Redis } from "ioredis";
-import { pino } from "pino";
 import postgres from "postgres";
 import { inject } from "vitest";
 import { createIdentityClient, type IdentityClient } from "../../src/client.ts";
@@ -18,7 +17,7 @@ import { createGateway } from "../../src/gateway/index.ts";
 import { IdentityService } from "../../src/gen/identity/v1/identity_service_pb.js";
 import { createIdentity, type Identity } from "../../src/identity/index.ts";
 import { formatAddress } from "../../src/listen.ts";
-import { describeError, type Logger } from "../../src/log.ts";
+import { createLogger, type Logger } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { createDatabase } from "./database.ts";
 
@@ -124,7 +123,7 @@ function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
       done();
     },
   });
-  return { log: pino({ level: "trace", serializers: { err: describeError } }, sink), logs };
+  return { log: createLogger({ level: "trace" }, "test", sink), logs };
 }
 
 /** Removes what these mini programs left in a Redis that others use too. */

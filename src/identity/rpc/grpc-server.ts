@@ -14,7 +14,7 @@ import type { Address, RpcConfig } from "../../config.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "../../grpc-definition.ts";
-import { DRAIN_TIMEOUT_MS, formatAddress, ListenError } from "../../listen.ts";
+import { DRAIN_TIMEOUT_MS, formatAddress, listenError } from "../../listen.ts";
 import type { IdentityError } from "../errors.ts";
 import { CODE_OF_REASON } from "./error-codes.ts";
 import { statusDetails } from "./error-details.ts";
@@ -118,7 +118,7 @@ function bind(server: Server, { host, port }: Address): Promise<Address> {
   const address = formatAddress({ host, port });
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, real) => {
-      if (error) reject(new ListenError(address, error));
+      if (error) reject(listenError(address, error));
       else resolve({ host, port: real });
     });
   });
