@@ -1,0 +1,135 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readEnv, toIdentityConfig } from "../../src/config.ts";
+import { ConfigError } from "../../src/config-values.ts";
+import { runProcess } from "../support/process.ts";
+import { createFolder } from "./surroundings.ts";
+
+const SECRET = "6a1f0c9d3b7e48258e4df1a2b6c09574";
+const [KEY, OTHER_KEY] = ["q1rZt8xV3mYw0pLk", "B7nD2sFh9jGc4aTe"].map((half) =>
+  Buffer.from(half.repeat(2)).toString("base64"),
+);
+
+/** Whole, so that a row's own change is all there is to refuse; nothing listens there. */
+const PRODUCTION = {
+  NODE_ENV: "production",
+  DATABASE_URL: "postgres://identity:hidden-in-database@127.0.0.1:1/none",
+  REDIS_URL: "redis://:hidden-in-redis@127.0.0.1:1",
+  WX_MINI_APP_ID: "wxfedcba9876543210",
+  WX_MINI_APP_SECRET: SECRET,
+  MASTER_KEYS: `k1:${KEY}`,
+  GATEWAY_LISTEN: "127.0.0.1:0",
+  OPS_LISTEN: "127.0.0.1:0",
+};
+const HIDDEN = [SECRET, KEY, OTHER_KEY, "hidden"].map(String);
+
+let folder: ReturnType<typeof createFolder>;
+beforeAll(() => {
+  folder = createFolder();
+  writeFileSync(join(folder.path, "bad.json"), `{"apps":[{"secret":"${SECRET}"`);
+  const nowhere = [{ appId: "wxaaaa", secretFile: join(folder.path, "hidden-nowhere") }];
+  writeFileSync(join(folder.path, "nowhere.json"), JSON.stringify({ apps: nowhere }));
+  const twice = Array.from({ length: 2 }, () => ({ appId: "wxaaaa", secret: SECRET }));
+  writeFileSync(join(folder.path, "twice.json"), JSON.stringify({ apps: twice }));
+});
+afterAll(() => folder?.[Symbol.dispose]());
+
+type Changes = Record<string, string | undefined>;
+
+function withChanges(changes: Changes): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...PRODUCTION, ...changes } as Changes)) {
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/** Runs it on PRODUCTION with these changes, of which undefined removes. */
+async function expectRefused(role: string, changes: Changes, named: RegExp | string) {
+  const { code, said } = await runProcess(role, { env: withChanges(changes), cwd: folder.path });
+  const output = said.stdout + said.stderr;
+  expect(code, output).toBe(78);
+  expect(said.stderr).toMatch(/^mini-identity: [^\n]+\n$/);
+  expect(said.stderr).toMatch(named);
+  const values = Object.values(changes).filter((value) => value !== undefined);
+  for (const value of [...HIDDEN, ...values]) expect(output).not.toContain(value);
+}
+
+describe.concurrent("in production nothing is made up", () => {
+  const required = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "WX_MINI_APP_ID",
+    "WX_MINI_APP_SECRET",
+    "MASTER_KEYS",
+  ];
+  const rows = ["all", "identity"].flatMap((role) => required.map((name) => ({ role, name })));
+  it.each(rows)("role $role without $name", async ({ role, name }) => {
+    await expectRefused(role, { [name]: undefined }, `${name} is missing`);
+  });
+
+  it("no simulator", () => expectRefused("simulator", {}, "NODE_ENV=production"));
+});
+
+describe.concurrent("a value that does not parse is refused, by name", () => {
+  it.each<[name: string, value: string, role?: string]>([
+    ["DATABASE_URL", "mysql://identity:hidden@127.0.0.1:1/none", "migrate"],
+    ["REDIS_URL", "localhost:6379"],
+    ["GRPC_LISTEN", "127.0.0.1:65536"],
+    ["GATEWAY_LISTEN", "8080", "gateway"],
+    ["OPS_LISTEN", "127.0.0.1:http", "gateway"],
+    ["IDENTITY_GRPC_TARGET", "http://identity:50051", "gateway"],
+    ["ACCESS_TOKEN_TTL", "7 days"],
+    ["LOG_LEVEL", "loud", "gateway"],
+    ["MASTER_KEYS", "k1:not/base64"],
+    ["MASTER_KEYS", `k1:${KEY},k1:${OTHER_KEY}`],
+  ])("%s=%s", async (name, value, role = "identity") => {
+    await expectRefused(role, { [name]: value }, new RegExp(`: ${name} \\w`));
+  });
+
+  it.each([
+    ["DATABASE_URL", "127.0.0.1:5432"],
+    ["WX_MINI_APP_ID", "wx no id"],
+    ["WX_MINI_APP_SECRET", "XXXXXXXXXXXXXXXXXXXX"],
+    ["WX_API_BASE_URL", "https://api.weixin.qq.com/sns"],
+    ["TOKEN_ISSUER", "id.example.com"],
+    ["CONNECT_LISTEN", ":8081"],
+    ["SESSION_KEY_TTL", "367d"],
+    ["ACCESS_TOKEN_TTL", "0h"],
+    ["MASTER_KEYS", `k1:${Buffer.alloc(32).toString("base64")}`],
+  ])("%s=%s, without a process of its own", (name, value) => {
+    const read = () => toIdentityConfig(readEnv(withChanges({ [name]: value })));
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(new RegExp(`^${name} `));
+    expect(read).not.toThrow(value);
+  });
+
+  it("a role that is none", () => expectRefused("serve", {}, /: the role is one of all, /));
+});
+
+describe.concurrent("settings that contradict each other or name nothing are refused", () => {
+  const alone = { WX_MINI_APP_ID: undefined, WX_MINI_APP_SECRET: undefined };
+  it.each<[what: string, changes: Changes, files: Changes, named: RegExp]>([
+    ["MINI_APPS_FILE without JSON", alone, { MINI_APPS_FILE: "bad.json" }, /MINI_APPS_FILE/],
+    ["MINI_APPS_FILE missing", alone, { MINI_APPS_FILE: "hidden.json" }, /MINI_APPS_FILE/],
+    ["one app id twice", alone, { MINI_APPS_FILE: "twice.json" }, /MINI_APPS_FILE .*twice/],
+    ["secretFile missing", alone, { MINI_APPS_FILE: "nowhere.json" }, /MINI_APPS_FILE/],
+    ["two sources of apps", {}, { MINI_APPS_FILE: "bad.json" }, /MINI_APPS_FILE .*WX_MINI_APP_ID/],
+    [
+      "a value and its file",
+      {},
+      { DATABASE_URL_FILE: "bad.json" },
+      /DATABASE_URL and DATABASE_URL_FILE are both set/,
+    ],
+    [
+      "a file that is missing",
+      { MASTER_KEYS: undefined },
+      { MASTER_KEYS_FILE: "hidden" },
+      /MASTER_KEYS_FILE names a file/,
+    ],
+  ])("%s", async (_what, changes, files, named) => {
+    const paths = Object.entries(files).map(([name, file]) => [name, join(folder.path, `${file}`)]);
+    await expectRefused("identity", { ...changes, ...Object.fromEntries(paths) }, named);
+  });
+});
