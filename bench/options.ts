@@ -1,0 +1,33 @@
+import { parseArgs } from "node:util";
+
+/** What may be asked for on the command line. */
+export interface Options {
+  /** Measured in each round of each scenario. */
+  logins: number;
+  /** Logins under way at any time. */
+  concurrency: number;
+  rounds: number;
+}
+
+/** The flags; throws where one is unknown or makes no sense. */
+export function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      logins: { type: "string", default: "3000" },
+      concurrency: { type: "string", default: "16" },
+      rounds: { type: "string", default: "3" },
+    },
+  });
+  return {
+    logins: toCount("logins", values.logins, 50_000),
+    // Identity lets 64 run and 1,024 wait.
+    concurrency: toCount("concurrency", values.concurrency, 1_000),
+    rounds: toCount("rounds", values.rounds, 50),
+  };
+}
+
+function toCount(name: string, value: string, max: number): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= 1 && count <= max) return count;
+  throw new Error(`--${name} is not a whole number from 1 to ${max}`);
+}
