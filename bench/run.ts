@@ -47,8 +47,9 @@ async function main(interrupted: AbortSignal): Promise<void> {
     for (const { login } of real) await runLoad(login, await issueCodes(logins), within(timed()));
     return real.length * logins;
   });
-  const heading = { concurrency, logins, rounds, warmUpLogins: WARM_UP_LOGINS };
-  process.stdout.write(`${toTable({ ...heading, stores: stores.descriptions }, results)}${counts}`);
+  const warmUpLogins = [FIRST_WARM_UP_LOGINS, WARM_UP_LOGINS] as const;
+  const heading = { concurrency, logins, rounds, warmUpLogins, stores: stores.descriptions };
+  process.stdout.write(`${toTable(heading, results)}${counts}`);
 }
 
 async function measure(
@@ -68,6 +69,12 @@ async function measure(
   return { ...figures, cpuMicroseconds };
 }
 
+/** What went wrong first, then what else did while tidying up. */
+function toReason(error: Error): string {
+  if (!(error instanceof SuppressedError)) return error.message;
+  return `${toReason(error.suppressed)}; ${toReason(error.error)}`;
+}
+
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   // Each time: a second Ctrl-C must not keep us from tidying up.
@@ -75,5 +82,5 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 await main(interrupt.signal).catch((error: Error) => {
   process.exitCode = interrupt.signal.aborted ? 130 : 1;
-  process.stderr.write(`bench: ${error.message}\n`);
+  process.stderr.write(`bench: ${toReason(error)}\n`);
 });

@@ -10,20 +10,21 @@ export interface Round extends LoadFigures {
 }
 
 export interface Heading extends Options {
-  warmUpLogins: number;
+  warmUpLogins: readonly [atFirst: number, beforeEachRound: number];
   stores: string[];
 }
 
 /** The table as text: for each figure the median of the rounds. */
 export function toTable(heading: Heading, results: ReadonlyMap<Scenario, Round[]>): string {
   const { logins, rounds, concurrency, warmUpLogins, stores } = heading;
+  const [atFirst, beforeEachRound] = warmUpLogins;
   const rows = [...results].map(([scenario, measured]) => toRow(scenario, measured));
   const head = ["", "logins/s", "min-max", "p50 ms", "p99 ms", "server CPU µs per login"];
   return `
-Returning logins: the median of ${rounds} rounds of ${logins} each, ${concurrency} at a time, each round after
-${warmUpLogins} to warm up. ${availableParallelism()} cores for everything: each server is a process of its own, and logs at
-info; the simulator, the databases and the load generator run beside them. The load
-generator's own pauses are part of every p99: the echo shows how much.
+Returning logins: the median of ${rounds} rounds of ${logins} each, ${concurrency} at a time, after ${atFirst} to
+warm up and ${beforeEachRound} more before each round. ${availableParallelism()} cores for everything: each server is a process
+of its own, and logs at info; the simulator, the databases and the load generator run beside
+them. The load generator's own pauses are part of every p99: the echo shows how much.
 Node ${process.versions.node}, ${stores.join(", ")}.
 
 ${align([head, ...rows])}
