@@ -26,6 +26,16 @@ export function toUrl(name: string, value: string, protocols: readonly string[])
   return value;
 }
 
+/** A driver would fill in what is missing, and so find another database than was meant. */
+export function toDatabaseUrl(value: string): string {
+  const url = new URL(toUrl("DATABASE_URL", value, ["postgres:", "postgresql:"]));
+  const host = url.hostname || url.searchParams.get("host");
+  if (!host || url.pathname.length < 2) {
+    throw new ConfigError("DATABASE_URL names no host or no database");
+  }
+  return value;
+}
+
 export function toAddress(name: string, value: string): Address {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(value);
   const host = match?.[1] ?? match?.[2];

@@ -5,6 +5,7 @@ import {
   readSetting,
   required,
   toAddress,
+  toDatabaseUrl,
   toGrpcTarget,
   toMasterKeys,
   toSeconds,
@@ -170,7 +171,7 @@ export function toLogConfig(env: Env): LogConfig {
 
 export function toDatabaseConfig(env: Env): DatabaseConfig {
   return {
-    url: toUrl("DATABASE_URL", required(env, "DATABASE_URL"), ["postgres:", "postgresql:"]),
+    url: toDatabaseUrl(required(env, "DATABASE_URL")),
     poolSize: 10,
     connectTimeoutMs: 2_000,
     // Opening a whole pool on a busy machine was seen to take more than 250 ms.

@@ -21,9 +21,8 @@ export function createLogger(
     errorKey: "",
   };
   if (destination) return pino(options, destination);
-  return pino(
-    process.stdout.isTTY ? { ...options, transport: { target: "pino-pretty" } } : options,
-  );
+  const pretty = process.stdout.isTTY && isInstalled("pino-pretty");
+  return pino(pretty ? { ...options, transport: { target: "pino-pretty" } } : options);
 }
 
 /** It is not in the container, which may well have a terminal. */

@@ -66,6 +66,6 @@ it("gets over connections that the server ended, without an error", async () => 
   await service.sql`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'mini-identity'`;
-  expect(await succeeds(login)).toBe(true);
-  expect(await succeeds(getProfile)).toBe(true);
+  const calls = Array.from({ length: 20 }, (_, i) => succeeds(i % 2 === 0 ? login : getProfile));
+  expect(await Promise.all(calls)).not.toContain(false);
 });

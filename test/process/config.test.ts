@@ -90,6 +90,8 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
 
   it.each([
     ["DATABASE_URL", "127.0.0.1:5432"],
+    ["DATABASE_URL", "postgres://"],
+    ["DATABASE_URL", "postgres://user@host"],
     ["WX_MINI_APP_ID", "wx no id"],
     ["WX_MINI_APP_SECRET", "XXXXXXXXXXXXXXXXXXXX"],
     ["WX_API_BASE_URL", "https://api.weixin.qq.com/sns"],
@@ -103,6 +105,15 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(new RegExp(`^${name} `));
     expect(read).not.toThrow(value);
+  });
+
+  it("a database that is not there", async () => {
+    const url = "postgres://identity:hidden@127.0.0.1:1/none";
+    const { code, said } = await runProcess("migrate", { env: withChanges({ DATABASE_URL: url }) });
+    expect(code).toBe(1);
+    expect(said.stderr).toMatch(
+      /^mini-identity: DATABASE_URL: PostgreSQL cannot be used: ECONNREFUSED\n$/,
+    );
   });
 
   it("a role that is none", () => expectRefused("serve", {}, /: the role is one of all, /));

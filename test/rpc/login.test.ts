@@ -7,6 +7,25 @@ beforeAll(async () => {
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
 
+it("fills in a unionid that appears later, and keeps it when it is absent again", async () => {
+  const stored = async () => {
+    const [row] = await service.sql`
+      select unionid from mini_accounts where app_id = ${service.appId}
+      order by user_id desc limit 1`;
+    return row?.unionid;
+  };
+  const login = () => service.grpc.miniLogin({ code: service.code("union") });
+  await login();
+  expect(await stored()).toBeNull();
+  service.simulator.faults.set({ unionid: true });
+  await login();
+  const unionid = await stored();
+  expect(unionid).toMatch(/^[A-Za-z0-9_-]{20,}$/);
+  service.simulator.faults.clear();
+  await login();
+  expect(await stored()).toBe(unionid);
+});
+
 it("registers a new person and recognises them on every wire", async () => {
   const code = () => service.code("alice");
   const first = await service.grpc.miniLogin({

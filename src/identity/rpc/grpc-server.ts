@@ -31,6 +31,8 @@ const OPTIONS = {
   "grpc.max_connection_age_grace_ms": 15_000,
 };
 
+const CANCELLED = new Error("the call is over");
+
 /** IdentityService over native gRPC, with health (`grpc.health.v1`) and reflection. */
 export interface GrpcServer {
   address: Address;
@@ -88,7 +90,8 @@ function toGrpcError(error: IdentityError): Partial<ServerErrorResponse> {
 
 function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
   const gone = new AbortController();
-  call.once("cancelled", () => gone.abort());
+  // Also emitted after a reply, where the event's own reason would cost a stack trace.
+  call.once("cancelled", () => gone.abort(CANCELLED));
   const deadline = call.getDeadline();
   const timeoutMs = Number(deadline) - Date.now();
   return {

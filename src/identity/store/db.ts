@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
 import { createSocketFactory } from "./watched-socket.ts";
+
+const MAX_ATTEMPTS = 3;
+const RETRY_DELAY_MS = 25;
 
 /** More than a query may run; idle connections are ended, politely, before that. */
 const SILENCE_MS = 6_000;
@@ -16,8 +20,8 @@ export interface Db {
   readonly orm: Database;
   /**
    * Runs a query. Refuses with STORAGE_UNAVAILABLE when PostgreSQL is away or too slow.
-   * `repeatable` says that running it twice does no harm: it is then asked once more when the
-   * connection broke.
+   * `repeatable` says that running it twice does no harm: it is then asked again, three times in
+   * all, when the connection broke.
    */
   run<T>(query: () => PromiseLike<T>, options?: { repeatable?: boolean }): Promise<T>;
   /** Whether PostgreSQL answers. */
@@ -33,20 +37,24 @@ export function openDb(config: DatabaseConfig): Db {
   const gate = createGate(config.poolSize, config.waitTimeoutMs);
   const once = async <T>(query: () => PromiseLike<T>): Promise<T> => {
     const leave = await gate();
-    // The place is given back when the query ends, not when its caller stops waiting.
-    const running = Promise.resolve(query()).finally(leave);
+    // The place is given back when the query ends, not when its caller stops waiting; and after a
+    // failure a little later, since a connection that broke is closed a moment after its query.
+    const running = Promise.resolve(query());
+    running.then(leave, () => setTimeout(leave, RETRY_DELAY_MS));
     return withTimeout(running, config.queryTimeoutMs);
   };
   const db: Db = {
     orm: drizzle(sql),
-    run: async (query, options = {}) => {
-      try {
-        return await once(query).catch((error) => {
-          if (options.repeatable && isBrokenConnection(error)) return once(query);
-          throw error;
-        });
-      } catch (error) {
-        throw isUnavailable(error) ? unavailable(error) : error;
+    run: async (query, { repeatable = false } = {}) => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(query);
+        } catch (error) {
+          const again = repeatable && attempt < MAX_ATTEMPTS && isBrokenConnection(error);
+          if (!again) throw isUnavailable(error) ? unavailable(error) : error;
+          // Of connections that broke together, each is only known to be broken when it is read.
+          await sleep(RETRY_DELAY_MS);
+        }
       }
     },
     isReady: () =>

@@ -5,6 +5,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import type { DatabaseConfig } from "../../config.ts";
 import { ConfigError } from "../../config-values.ts";
+import { StartError } from "../../start-error.ts";
 import { connect, type Db } from "./db.ts";
 
 /** Any number that is only ours: the advisory lock that migrations are applied under. */
@@ -21,6 +22,8 @@ export async function migrateDatabase(config: DatabaseConfig): Promise<void> {
     refuseNewer(await latestApplied((query) => db.execute(sql.raw(query))));
     await migrate(db, { migrationsFolder: FOLDER });
     await connection`select pg_advisory_unlock(${MIGRATION_LOCK})`;
+  } catch (error) {
+    throw toStartError(error);
   } finally {
     await connection.end({ timeout: 5 });
   }
@@ -28,11 +31,24 @@ export async function migrateDatabase(config: DatabaseConfig): Promise<void> {
 
 /** Refuses a schema that this version does not know or that was not migrated yet. */
 export async function assertSchema(db: Db): Promise<void> {
-  const applied = await latestApplied((query) => db.run(() => db.orm.execute(sql.raw(query))));
+  const applied = await latestApplied((query) =>
+    db.run(() => db.orm.execute(sql.raw(query))),
+  ).catch((error) => {
+    throw toStartError(error.cause ?? error);
+  });
   refuseNewer(applied);
   if (applied < latestKnown()) {
     throw new ConfigError("DATABASE_URL: the schema is older than this version; run migrate first");
   }
+}
+
+/** What keeps us out of the database, by its code alone: the text may quote the URL. */
+function toStartError(error: unknown): unknown {
+  if (error instanceof StartError) return error;
+  const { code, name } = error as Error & { code?: string };
+  return new StartError(`DATABASE_URL: PostgreSQL cannot be used: ${code ?? name}`, {
+    cause: error,
+  });
 }
 
 function refuseNewer(applied: number): void {

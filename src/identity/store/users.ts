@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
 import type { Db } from "./db.ts";
 import { miniAccounts, users } from "./schema.ts";
@@ -67,24 +67,28 @@ export function createUserStore(db: Db): UserStore {
   };
 }
 
-/** One round trip for a returning login: a unionid that appears later is filled in on the way. */
+/**
+ * One round trip for a returning login. A unionid that appears later is filled in on the way; else
+ * the account is only read, as writing it each time would double the dead rows.
+ */
 function prepareLogin({ orm }: Db) {
-  const account = orm.$with("account").as(
+  const unionid = sql`${sql.placeholder("unionid")}::text`;
+  const isAccount = and(
+    eq(miniAccounts.appId, sql.placeholder("appId")),
+    eq(miniAccounts.openid, sql.placeholder("openid")),
+  );
+  const account = orm
+    .$with("account")
+    .as(orm.select({ userId: miniAccounts.userId }).from(miniAccounts).where(isAccount));
+  const filled = orm.$with("filled").as(
     orm
       .update(miniAccounts)
-      .set({
-        unionid: sql`coalesce(${miniAccounts.unionid}, ${sql.placeholder("unionid")}::text)`,
-      })
-      .where(
-        and(
-          eq(miniAccounts.appId, sql.placeholder("appId")),
-          eq(miniAccounts.openid, sql.placeholder("openid")),
-        ),
-      )
+      .set({ unionid })
+      .where(and(isAccount, isNull(miniAccounts.unionid), isNotNull(unionid)))
       .returning({ userId: miniAccounts.userId }),
   );
   return orm
-    .with(account)
+    .with(account, filled)
     .update(users)
     .set({ lastLoginAt: sql`case when disabled then last_login_at else now() end` })
     .from(account)

@@ -22,6 +22,7 @@ export function createSocketFactory(silenceMs: number): (target: Target) => Sock
     // postgres.js reads it for TLS.
     Object.assign(socket, { host: host[index], port: port[index] });
     closeWhenSilent(socket, silenceMs);
+    closeWithoutError(socket);
     return socket;
   };
 }
@@ -37,4 +38,14 @@ function closeWhenSilent(socket: Socket, silenceMs: number): void {
     else if (performance.now() - changedAtMs > silenceMs) socket.destroy();
   }, CHECK_INTERVAL_MS);
   timer.unref();
+}
+
+/**
+ * postgres.js 3.4.9 forgets the query that it was handed between a socket's `error` and its `close`,
+ * unless the latter says that there was none.
+ */
+function closeWithoutError(socket: Socket): void {
+  const emit = socket.emit.bind(socket) as (event: string, ...values: unknown[]) => boolean;
+  socket.emit = (event: string, ...values: unknown[]) =>
+    event === "close" ? emit("close", false) : emit(event, ...values);
 }
