@@ -109,7 +109,10 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
 
   it("a database that is not there", async () => {
     const url = "postgres://identity:hidden@127.0.0.1:1/none";
-    const { code, said } = await runProcess("migrate", { env: withChanges({ DATABASE_URL: url }) });
+    const { code, said } = await runProcess("migrate", {
+      env: withChanges({ DATABASE_URL: url }),
+      cwd: folder.path,
+    });
     expect(code).toBe(1);
     expect(said.stderr).toMatch(
       /^mini-identity: DATABASE_URL: PostgreSQL cannot be used: ECONNREFUSED\n$/,

@@ -2,11 +2,13 @@ import { type DescFile, type DescMethodUnary, toBinary } from "@bufbuild/protobu
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import {
   type handleUnaryCall,
+  logVerbosity,
   Metadata,
   Server,
   ServerCredentials,
   type ServerErrorResponse,
   type ServerUnaryCall,
+  setLogVerbosity,
 } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
@@ -46,6 +48,8 @@ export async function startGrpcServer(
   { grpcListen, maxMessageBytes }: RpcConfig,
   pipeline: Pipeline,
 ): Promise<GrpcServer> {
+  // Its lines are no JSON, and what matters in them reaches us as an error.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     ...OPTIONS,
     "grpc.max_receive_message_length": maxMessageBytes,
