@@ -77,7 +77,9 @@ it("takes over from a process that was killed, not from one alive", {
   await server.close();
 });
 
-it.runIf(process.getuid?.() === 0)(
+// PostgreSQL refuses root only; whoever else runs this has nothing to see.
+const itAsRoot = process.getuid?.() === 0 ? it : () => {};
+itAsRoot(
   "keeps its data elsewhere where the user postgres may not enter",
   { timeout: 60_000 },
   async () => {
