@@ -1,4 +1,9 @@
-import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
@@ -8,6 +13,7 @@ import {
   RetryInfoSchema,
 } from "./gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "./gen/google/rpc/status_pb.js";
+import { DirectoryService } from "./gen/identity/v1/directory_service_pb.js";
 import { ErrorReason } from "./gen/identity/v1/error_reason_pb.js";
 import { IdentityService } from "./gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "./grpc-definition.ts";
@@ -26,20 +32,27 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-type Methods = (typeof IdentityService)["method"];
 type Call<Method extends DescMethodUnary> = (
   request: MessageInitShape<Method["input"]>,
   options?: CallOptions,
 ) => Promise<MessageShape<Method["output"]>>;
 
-/** Every RPC of IdentityService as a function; rejects with {@link IdentityCallError}. */
-export type IdentityClient = {
-  readonly [Name in keyof Methods]: Call<Methods[Name]>;
+/** Every RPC of a service as a function; rejects with {@link IdentityCallError}. */
+type ClientOf<Service extends { method: object }> = {
+  readonly [Name in keyof Service["method"]]: Service["method"][Name] extends DescMethodUnary
+    ? Call<Service["method"][Name]>
+    : never;
 } & {
   /** Whether a call would reach identity now; waits for a connection up to `timeoutMs`. */
   isReady(timeoutMs: number): Promise<boolean>;
   close(): void;
 };
+
+/** For people's own calls: the gateway's. */
+export type IdentityClient = ClientOf<typeof IdentityService>;
+
+/** For the company's services. */
+export type DirectoryClient = ClientOf<typeof DirectoryService>;
 
 export interface CallErrorDetails {
   reason: CallReason;
@@ -82,11 +95,26 @@ const CHANNEL_OPTIONS = {
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
 };
 
-/** A client of identity over gRPC. */
+/** A client of IdentityService over gRPC. */
 export function createIdentityClient(config: IdentityClientConfig): IdentityClient {
+  return createClient(IdentityService, config);
+}
+
+/** A client of DirectoryService over gRPC. `secret` is the one whose SHA-256 RPC_CALLERS holds. */
+export function createDirectoryClient(
+  config: IdentityClientConfig & { secret: string },
+): DirectoryClient {
+  return createClient(DirectoryService, config, config.secret);
+}
+
+function createClient<Service extends DescService>(
+  service: Service,
+  config: IdentityClientConfig,
+  secret?: string,
+): ClientOf<Service> {
   const channel = new Client(config.target, credentials.createInsecure(), CHANNEL_OPTIONS);
-  const definition = toGrpcDefinition(IdentityService);
-  const calls = IdentityService.methods.map((method) => {
+  const definition = toGrpcDefinition(service);
+  const calls = service.methods.map((method) => {
     const { path, requestSerialize, responseDeserialize } = definition[
       method.localName
     ] as never as {
@@ -103,7 +131,7 @@ export function createIdentityClient(config: IdentityClientConfig): IdentityClie
           requestSerialize,
           responseDeserialize,
           create(method.input, request as never),
-          toMetadata(options),
+          toMetadata({ ...(secret ? { token: secret } : {}), ...options }),
           { deadline },
           (error, reply) => {
             options.signal?.removeEventListener("abort", cancel);
@@ -122,7 +150,7 @@ export function createIdentityClient(config: IdentityClientConfig): IdentityClie
         channel.waitForReady(Date.now() + timeoutMs, (error) => resolve(!error));
       }),
     close: () => channel.close(),
-  };
+  } as ClientOf<Service>;
 }
 
 function toMetadata({ token, requestId }: CallOptions): Metadata {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import type { Address, Env, MasterKey, Name } from "./config.ts";
+import type { Address, CallerConfig, Env, MasterKey, Name, Scope } from "./config.ts";
 import { StartError } from "./start-error.ts";
 
 /** A setting that is missing, does not parse, or contradicts another; never holds the value. */
@@ -91,6 +91,31 @@ export function isNear(left: string, right: string): boolean {
   }
   const [a, b] = [left.slice(start, left.length - end), right.slice(start, right.length - end)];
   return (a.length <= 1 && b.length <= 1) || (a.length === 2 && a === [...b].reverse().join(""));
+}
+
+/** `name:sha256hex(secret):scope+scope`, by commas. */
+export function toCallers(value: string): CallerConfig[] {
+  const callers = value.split(",").map((entry) => {
+    const match = /^([a-z0-9-]{1,32}):([0-9a-f]{64}):([a-z+]+)$/.exec(entry.trim());
+    const scopes = match?.[3]?.split("+").filter((scope) => isScope(scope)) ?? [];
+    if (!match || scopes.length !== match[3]?.split("+").length) {
+      throw new ConfigError("RPC_CALLERS is not a list of name:sha256hex(secret):scope+scope");
+    }
+    return { name: match[1] as string, secretHash: Buffer.from(match[2] as string, "hex"), scopes };
+  });
+  for (const part of [
+    callers.map(({ name }) => name),
+    callers.map(({ secretHash }) => secretHash.toString("hex")),
+  ]) {
+    if (new Set(part).size < part.length) {
+      throw new ConfigError("RPC_CALLERS names one caller, or one secret, twice");
+    }
+  }
+  return callers;
+}
+
+function isScope(value: string): value is Scope {
+  return value === "directory" || value === "admin";
 }
 
 export function required(env: Env, name: Name): string {

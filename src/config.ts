@@ -5,6 +5,7 @@ import {
   readSetting,
   required,
   toAddress,
+  toCallers,
   toDatabaseUrl,
   toGrpcTarget,
   toMasterKeys,
@@ -62,6 +63,16 @@ export interface MasterKey {
   key: Buffer;
 }
 
+/** What a caller of RPC_CALLERS may do. */
+export type Scope = "directory" | "admin";
+
+/** A service that may call us; of its secret only the SHA-256 is configured. */
+export interface CallerConfig {
+  name: string;
+  secretHash: Buffer;
+  scopes: readonly Scope[];
+}
+
 export interface TokenConfig {
   issuer: string;
   accessTtlSeconds: number;
@@ -89,6 +100,7 @@ export interface IdentityConfig {
   masterKeys: MasterKey[];
   tokens: TokenConfig;
   sessionKeyTtlSeconds: number;
+  callers: CallerConfig[];
   rpc: RpcConfig;
 }
 
@@ -121,6 +133,7 @@ const NAMES = [
   "TOKEN_ISSUER",
   "ACCESS_TOKEN_TTL",
   "SESSION_KEY_TTL",
+  "RPC_CALLERS",
   "GRPC_LISTEN",
   "CONNECT_LISTEN",
   "GATEWAY_LISTEN",
@@ -201,6 +214,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       accessTtlSeconds: toSeconds("ACCESS_TOKEN_TTL", env.ACCESS_TOKEN_TTL ?? "7d"),
     },
     sessionKeyTtlSeconds: toSeconds("SESSION_KEY_TTL", env.SESSION_KEY_TTL ?? "72h"),
+    callers: env.RPC_CALLERS ? toCallers(env.RPC_CALLERS) : [],
     rpc: {
       grpcListen: toAddress("GRPC_LISTEN", env.GRPC_LISTEN ?? "127.0.0.1:50051"),
       connectListen: toAddress("CONNECT_LISTEN", env.CONNECT_LISTEN ?? "127.0.0.1:8081"),

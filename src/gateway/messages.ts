@@ -87,6 +87,20 @@ export const MESSAGES = {
     "zh-CN": "服务出了点问题，请稍后再试",
     en: "Something went wrong. Please try again later",
   },
+  CALLER_UNKNOWN: { "zh-CN": "无权访问", en: "Access is not allowed" },
+  CALLER_FORBIDDEN: { "zh-CN": "没有权限执行此操作", en: "This is not allowed" },
+  SESSION_KEY_MISSING: {
+    "zh-CN": "登录状态已失效，请重新登录",
+    en: "Your login has expired. Please log in again",
+  },
+  SESSION_KEY_STALE: {
+    "zh-CN": "登录状态已更新，请重新登录",
+    en: "Your login has changed. Please log in again",
+  },
+  DATA_REJECTED: {
+    "zh-CN": "数据校验失败，请重试",
+    en: "The data could not be verified. Please try again",
+  },
   ROUTE_NOT_FOUND: { "zh-CN": "请求的页面不存在", en: "There is nothing at this address" },
   METHOD_NOT_ALLOWED: { "zh-CN": "不支持这种操作", en: "This cannot be done at this address" },
   REQUEST_TIMEOUT: {

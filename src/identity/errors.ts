@@ -21,7 +21,12 @@ export type Reason =
   | "TOKEN_EXPIRED"
   | "STORAGE_UNAVAILABLE"
   | "OVERLOADED"
-  | "INTERNAL";
+  | "INTERNAL"
+  | "CALLER_UNKNOWN"
+  | "CALLER_FORBIDDEN"
+  | "SESSION_KEY_MISSING"
+  | "SESSION_KEY_STALE"
+  | "DATA_REJECTED";
 
 export interface IdentityErrorOptions {
   /** The field at fault, in the proto's name. */

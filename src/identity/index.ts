@@ -4,15 +4,18 @@ import { formatAddress } from "../listen.ts";
 import { atMostEvery, type Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Health } from "../ops-server.ts";
+import { createCallers } from "./callers.ts";
 import { openKeyRing } from "./keys.ts";
 import { createMiniApps } from "./mini-apps.ts";
 import { createWechat } from "./platforms/wechat.ts";
 import { startConnectServer } from "./rpc/connect-server.ts";
+import { createDirectoryMethods } from "./rpc/directory-methods.ts";
 import { startGrpcServer } from "./rpc/grpc-server.ts";
+import { createIdentityMethods } from "./rpc/identity-methods.ts";
 import { createLocalClient } from "./rpc/local-client.ts";
-import { createMethods } from "./rpc/methods.ts";
 import { createPipeline } from "./rpc/pipeline.ts";
 import { createSecrets } from "./secrets.ts";
+import { createAccountStore } from "./store/accounts.ts";
 import { type Db, openDb } from "./store/db.ts";
 import { assertSchema } from "./store/migrate.ts";
 import { openSessionKeyStore, type SessionKeyStore } from "./store/session-keys.ts";
@@ -55,7 +58,7 @@ export async function createIdentity(
     log.warn({ event: "redis", err: error });
   });
   const sessionKeys = opened.adopt(
-    openSessionKeyStore(config.redis, {
+    await openSessionKeyStore(config.redis, {
       secrets,
       ttlSeconds: config.sessionKeyTtlSeconds,
       onError,
@@ -67,8 +70,17 @@ export async function createIdentity(
   const tokens = createTokens(config.tokens, keys, now);
   const miniApps = createMiniApps(config.miniApps);
   const users = createUserStore(db);
-  const methods = createMethods({ miniApps, wechat, users, sessionKeys, tokens, keys });
-  const pipeline = createPipeline(config.rpc, { methods, tokens, log, metrics: metrics.rpc });
+  const accounts = createAccountStore(db);
+  const deps = { miniApps, wechat, users, accounts, sessionKeys, tokens, keys, now };
+  const methods = new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]);
+  const callers = createCallers(config.callers);
+  const pipeline = createPipeline(config.rpc, {
+    methods,
+    tokens,
+    callers,
+    log,
+    metrics: metrics.rpc,
+  });
 
   const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
   const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());

@@ -19,6 +19,10 @@ export interface IssuedToken {
 export interface Subject {
   userId: UserId;
   loginSessionId: string;
+  /** The mini program that the login was in. */
+  appId: string;
+  openid: string;
+  expiresAtMs: number;
 }
 
 /** Access tokens: JWS with ES256, `typ: at+jwt` (RFC 9068). */
@@ -58,10 +62,13 @@ export function createTokens(
       const claims = await verify(accessToken, config, keys, now);
       const userId = parseUserId(claims.sub);
       const isFuture = (claims.iat ?? 0) > now() / 1_000 + CLOCK_TOLERANCE_SECONDS;
-      if (!userId || isFuture || claims.id !== userId || typeof claims.sid !== "string") {
+      const { id, sid, aud, openid, exp } = claims;
+      if (!userId || isFuture || id !== userId) throw invalid();
+      if (typeof sid !== "string" || typeof aud !== "string" || typeof openid !== "string") {
         throw invalid();
       }
-      return { userId, loginSessionId: claims.sid };
+      const expiresAtMs = Number(exp) * 1_000;
+      return { userId, loginSessionId: sid, appId: aud, openid, expiresAtMs };
     },
   };
 }
@@ -83,7 +90,7 @@ async function verify(
         algorithms: [SIGNING_ALGORITHM],
         typ: TYPE,
         issuer,
-        requiredClaims: ["aud", "sub", "iat", "exp", "jti", "sid"],
+        requiredClaims: ["aud", "sub", "iat", "exp", "jti", "sid", "openid"],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(now()),
       },

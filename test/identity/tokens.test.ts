@@ -58,6 +58,14 @@ const without = (...names: string[]) =>
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
+const SUBJECT = {
+  userId: 42,
+  loginSessionId: "sid-1",
+  appId: "wxapp",
+  openid: "oABCDEF",
+  expiresAtMs: NOW_MS + TTL * 1_000,
+};
+
 it("issues what the contract says, and accepts it", async () => {
   const token = await issue();
   const [header, claims] = token
@@ -66,8 +74,8 @@ it("issues what the contract says, and accepts it", async () => {
     .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()));
   expect(header).toEqual(HEADER);
   expect(claims).toEqual({ ...CLAIMS, jti: expect.stringMatching(/^[0-9a-f-]{36}$/) });
-  expect(await tokens.verify(token)).toEqual({ userId: 42, loginSessionId: "sid-1" });
-  expect(await tokens.verify(await sign())).toEqual({ userId: 42, loginSessionId: "sid-1" });
+  expect(await tokens.verify(token)).toEqual(SUBJECT);
+  expect(await tokens.verify(await sign())).toEqual(SUBJECT);
 });
 
 const FORGED: [string, () => string | Promise<string>][] = [
@@ -90,7 +98,7 @@ const FORGED: [string, () => string | Promise<string>][] = [
   ["no typ", () => sign(CLAIMS, { alg: "ES256", kid: KID })],
   ["a critical extension", () => `${encode({ ...HEADER, crit: ["x"], x: 1 })}.${encode({})}.AA`],
   ["another issuer", () => sign({ ...CLAIMS, iss: "https://id.example.org" })],
-  ...["iss", "aud", "sub", "sid", "jti", "iat", "exp"].map(
+  ...["iss", "aud", "sub", "sid", "openid", "jti", "iat", "exp"].map(
     (name): [string, () => Promise<string>] => [`no ${name}`, () => sign(without(name))],
   ),
   ["issued in the future", () => sign({ ...CLAIMS, iat: NOW + 31 })],

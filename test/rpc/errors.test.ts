@@ -275,6 +275,12 @@ it("has a row for every reason but those of tests of their own", () => {
     "STORAGE_UNAVAILABLE",
     "OVERLOADED",
     "INTERNAL",
+    // DirectoryService's.
+    "CALLER_UNKNOWN",
+    "CALLER_FORBIDDEN",
+    "SESSION_KEY_MISSING",
+    "SESSION_KEY_STALE",
+    "DATA_REJECTED",
   ];
   const reasons = Object.keys(ErrorReason).filter((name) => Number.isNaN(Number(name)));
   expect(new Set([...ROWS.map(({ reason }) => reason), ...elsewhere])).toEqual(new Set(reasons));

@@ -1,11 +1,16 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { Redis } from "ioredis";
 import postgres from "postgres";
 import { inject } from "vitest";
-import { createIdentityClient, type IdentityClient } from "../../src/client.ts";
+import {
+  createDirectoryClient,
+  createIdentityClient,
+  type DirectoryClient,
+  type IdentityClient,
+} from "../../src/client.ts";
 import {
   type Env,
   toGatewayConfig,
@@ -14,6 +19,7 @@ import {
 } from "../../src/config.ts";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 import { createGateway } from "../../src/gateway/index.ts";
+import { DirectoryService } from "../../src/gen/identity/v1/directory_service_pb.js";
 import { IdentityService } from "../../src/gen/identity/v1/identity_service_pb.js";
 import { createIdentity, type Identity } from "../../src/identity/index.ts";
 import { formatAddress } from "../../src/listen.ts";
@@ -30,6 +36,9 @@ export interface ServiceOptions {
   now?: () => number;
 }
 
+/** Of the caller `tests`. */
+export const CALLER_SECRET = "caller-secret-of-the-tests";
+
 /** Identity and gateway on their real wires, with a database, a mini program and WeChat of their own. */
 export interface TestService extends AsyncDisposable {
   env: Env;
@@ -40,6 +49,10 @@ export interface TestService extends AsyncDisposable {
   /** Over native gRPC. */
   grpc: IdentityClient;
   connect: Client<typeof IdentityService>;
+  /** Over native gRPC, with the secret of a caller that has the scope `directory`. */
+  directory: DirectoryClient;
+  /** Over Connect, with no secret. */
+  directoryConnect: Client<typeof DirectoryService>;
   grpcWeb: Client<typeof IdentityService>;
   /** The gateway's origin; it calls identity over gRPC. */
   gateway: string;
@@ -65,6 +78,7 @@ export async function startService({
     REDIS_URL: inject("redisUrl"),
     ...(env.MINI_APPS_FILE ? {} : { WX_MINI_APP_ID: appId, WX_MINI_APP_SECRET: secret }),
     MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
+    RPC_CALLERS: `tests:${sha256(CALLER_SECRET)}:directory,other:${sha256("other")}:admin`,
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
     GATEWAY_LISTEN: "127.0.0.1:0",
@@ -85,6 +99,10 @@ export async function startService({
   const grpc = opened.adopt(createIdentityClient({ target, timeoutMs: 10_000 }), (it) =>
     it.close(),
   );
+  const directory = opened.adopt(
+    createDirectoryClient({ target, timeoutMs: 10_000, secret: CALLER_SECRET }),
+    (it) => it.close(),
+  );
   const gatewayConfig = toGatewayConfig({ ...full, IDENTITY_GRPC_TARGET: target });
   const gateway = opened.use(await createGateway(gatewayConfig, { identity: grpc, log }));
   const sql = opened.adopt(postgres(database.url, { max: 2, onnotice: () => {} }), (it) =>
@@ -103,6 +121,8 @@ export async function startService({
     metrics,
     simulator,
     grpc,
+    directory,
+    directoryConnect: createClient(DirectoryService, createConnectTransport(transport)),
     connect: createClient(IdentityService, createConnectTransport(transport)),
     grpcWeb: createClient(IdentityService, createGrpcWebTransport(transport)),
     gateway: `http://${formatAddress(gateway.address)}`,
@@ -112,6 +132,10 @@ export async function startService({
     code: (person) => simulator.issueCode(person),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** A logger like the real one, whose lines can be read. */

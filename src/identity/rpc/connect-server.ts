@@ -8,13 +8,13 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.js";
-import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { closeServer, listen } from "../../listen.ts";
 import { hasHost, hasTarget } from "../../request-head.ts";
 import type { IdentityError } from "../errors.ts";
 import { CODE_OF_REASON } from "./error-codes.ts";
 import { errorDetails } from "./error-details.ts";
 import type { Call, Pipeline } from "./pipeline.ts";
+import { SERVICES } from "./services.ts";
 
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
@@ -24,7 +24,7 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
 };
 
-/** IdentityService over the Connect protocol and gRPC-Web, on HTTP/1.1. */
+/** Every service over the Connect protocol and gRPC-Web, on HTTP/1.1. */
 export interface ConnectServer {
   address: Address;
   /** Takes no more calls and lets those under way finish, for at most 10 s. */
@@ -49,17 +49,19 @@ export async function startConnectServer(
 }
 
 function addRoutes(router: ConnectRouter, pipeline: Pipeline): void {
-  const methods = Object.values(IdentityService.method).map((method: DescMethodUnary) => {
-    const handle = async (request: never, context: HandlerContext) => {
-      try {
-        return await pipeline.run(method, request, toCall(context));
-      } catch (error) {
-        throw toConnectError(error as IdentityError);
-      }
-    };
-    return [method.localName, handle] as const;
-  });
-  router.service(IdentityService, Object.fromEntries(methods));
+  for (const service of SERVICES) {
+    const methods = Object.values(service.method).map((method: DescMethodUnary) => {
+      const handle = async (request: never, context: HandlerContext) => {
+        try {
+          return await pipeline.run(method, request, toCall(context));
+        } catch (error) {
+          throw toConnectError(error as IdentityError);
+        }
+      };
+      return [method.localName, handle] as const;
+    });
+    router.service(service, Object.fromEntries(methods));
+  }
 }
 
 function toCall({ requestHeader, timeoutMs, signal }: HandlerContext): Call {

@@ -26,5 +26,10 @@ export const CODE_OF_REASON = {
   STORAGE_UNAVAILABLE: Code.Unavailable,
   OVERLOADED: Code.Unavailable,
   INTERNAL: Code.Internal,
+  CALLER_UNKNOWN: Code.Unauthenticated,
+  CALLER_FORBIDDEN: Code.PermissionDenied,
+  SESSION_KEY_MISSING: Code.FailedPrecondition,
+  SESSION_KEY_STALE: Code.FailedPrecondition,
+  DATA_REJECTED: Code.InvalidArgument,
 } as const satisfies Record<Reason, Code> &
   Record<Exclude<keyof typeof ErrorReason, "UNSPECIFIED">, Code>;

@@ -14,13 +14,13 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import type { Address, RpcConfig } from "../../config.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
-import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "../../grpc-definition.ts";
 import { DRAIN_TIMEOUT_MS, formatAddress, listenError } from "../../listen.ts";
 import type { IdentityError } from "../errors.ts";
 import { CODE_OF_REASON } from "./error-codes.ts";
 import { statusDetails } from "./error-details.ts";
 import type { Call, Pipeline } from "./pipeline.ts";
+import { SERVICES } from "./services.ts";
 
 const OPTIONS = {
   "grpc.max_concurrent_streams": 1_000,
@@ -35,7 +35,7 @@ const OPTIONS = {
 
 const CANCELLED = new Error("the call is over");
 
-/** IdentityService over native gRPC, with health (`grpc.health.v1`) and reflection. */
+/** Every service over native gRPC, with health (`grpc.health.v1`) and reflection. */
 export interface GrpcServer {
   address: Address;
   /** What health tells about the service and the whole server. */
@@ -54,16 +54,19 @@ export async function startGrpcServer(
     ...OPTIONS,
     "grpc.max_receive_message_length": maxMessageBytes,
   });
-  const handlers = Object.values(IdentityService.method).map((method) => {
-    return [method.localName, toHandler(pipeline, method)] as const;
-  });
-  server.addService(toGrpcDefinition(IdentityService), Object.fromEntries(handlers));
+  for (const service of SERVICES) {
+    const handlers = Object.values(service.method).map((method: DescMethodUnary) => {
+      return [method.localName, toHandler(pipeline, method)] as const;
+    });
+    server.addService(toGrpcDefinition(service), Object.fromEntries(handlers));
+  }
   const health = new HealthImplementation();
   health.addToServer(server);
   reflection().addToServer(server);
   const setServing = (serving: boolean) => {
     const status = serving ? "SERVING" : "NOT_SERVING";
-    for (const name of ["", IdentityService.typeName]) health.setStatus(name, status);
+    for (const name of ["", ...SERVICES.map(({ typeName }) => typeName)])
+      health.setStatus(name, status);
   };
   setServing(true);
   const address = await bind(server, grpcListen);
@@ -109,7 +112,7 @@ function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
 
 /** The schema as buf compiled it. (proto-loader would merge the files of a package into one.) */
 function reflection(): ReflectionService {
-  const files = [IdentityService, Health].flatMap(({ file }) => withImports(file));
+  const files = [...SERVICES, Health].flatMap(({ file }) => withImports(file));
   const fileDescriptorProtos = files.map(({ proto }) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
   );

@@ -4,9 +4,10 @@ import { type BulkheadPolicy, BulkheadRejectedError, bulkhead } from "cockatiel"
 import type { RpcConfig } from "../../config.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
+import type { Callers } from "../callers.ts";
 import { IdentityError } from "../errors.ts";
-import type { Subject, Tokens } from "../tokens.ts";
-import type { Lane, MethodTable } from "./methods.ts";
+import type { Tokens } from "../tokens.ts";
+import { findEntry, type Lane, type MethodTable } from "./method-table.ts";
 
 /** What a wire knows about a call. */
 export interface Call {
@@ -32,6 +33,7 @@ export interface Pipeline {
 export interface PipelineDeps {
   methods: MethodTable;
   tokens: Tokens;
+  callers: Callers;
   log: Logger;
   metrics: RpcMetrics;
 }
@@ -51,8 +53,8 @@ export function createPipeline(
       const requestId = toRequestId(call.requestId);
       try {
         const reply = await withDeadline(config, call, async (signal) => {
-          const { caller, lane, handle } = await admit(deps, method, call);
-          return lanes[lane].execute(() => handle(request, caller, signal), signal);
+          const { who, lane, handle } = await admit(deps, method, call);
+          return lanes[lane].execute(() => handle(request, who, signal), signal);
         });
         record(deps, { method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
@@ -65,26 +67,32 @@ export function createPipeline(
   };
 }
 
-type AnyHandle = (request: unknown, caller: unknown, signal: AbortSignal) => Promise<unknown>;
-
-/** Deny by default: a method without an entry, or a caller without a token, goes no further. */
-async function admit({ methods, tokens }: PipelineDeps, method: DescMethodUnary, call: Call) {
-  const entry = Object.hasOwn(methods, method.localName)
-    ? methods[method.localName as keyof MethodTable]
-    : undefined;
+/** Deny by default: a method without an entry, or a caller without a proof, goes no further. */
+async function admit(
+  { methods, tokens, callers }: PipelineDeps,
+  method: DescMethodUnary,
+  call: Call,
+) {
+  const entry = findEntry(methods, method);
   if (!entry) throw new Error("a method without an entry in the table");
-  const caller = entry.access === "user" ? await authenticate(tokens, call) : undefined;
-  return { caller, lane: entry.lane, handle: entry.handle as AnyHandle };
+  const { access, lane, handle } = entry;
+  const { authorization } = call;
+  if (access === "anyone") return { who: undefined, lane, handle };
+  if (access === "user")
+    return { who: await tokens.verify(readToken(authorization)), lane, handle };
+  return { who: callers.authenticate(readBearer(authorization), access), lane, handle };
 }
 
-async function authenticate(tokens: Tokens, { authorization }: Call): Promise<Subject> {
-  const [value] = authorization;
-  if (!value) throw new IdentityError("TOKEN_MISSING", "the call carries no token");
-  const token = /^Bearer ([\x21-\x7E]+)$/i.exec(value)?.[1];
-  if (authorization.length > 1 || !token) {
-    throw new IdentityError("TOKEN_INVALID", "authorization is not one Bearer token");
-  }
-  return tokens.verify(token);
+function readToken(authorization: readonly string[]): string {
+  if (!authorization[0]) throw new IdentityError("TOKEN_MISSING", "the call carries no token");
+  const token = readBearer(authorization);
+  if (token) return token;
+  throw new IdentityError("TOKEN_INVALID", "authorization is not one Bearer token");
+}
+
+/** RFC 6750, section 2.1; undefined when there is not exactly one. */
+function readBearer([value = "", ...more]: readonly string[]): string | undefined {
+  return more.length === 0 ? /^Bearer ([\x21-\x7E]+)$/i.exec(value)?.[1] : undefined;
 }
 
 /** Ends the wait when the time is up or the caller has gone, even if the work does not notice. */

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Redis } from "ioredis";
 import type { RedisConfig } from "../../config.ts";
 import type { AppId, Openid } from "../ids.ts";
@@ -19,12 +20,16 @@ export interface SessionKeyStoreDeps {
   onError(error: Error): void;
 }
 
-export function openSessionKeyStore(
+/** Waits for Redis for a moment only: the service starts without it, too. */
+export async function openSessionKeyStore(
   config: RedisConfig,
   { secrets, ttlSeconds, onError }: SessionKeyStoreDeps,
-): SessionKeyStore {
+): Promise<SessionKeyStore> {
   const redis = connectRedis(config);
   redis.on("error", onError);
+  await once(redis, "ready", { signal: AbortSignal.timeout(config.connectTimeoutMs) }).catch(
+    () => {},
+  );
   return {
     keep: async (appId, openid, sessionKey) => {
       const key = keyOf(appId, openid);

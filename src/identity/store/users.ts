@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
 import type { Db } from "./db.ts";
 import { miniAccounts, users } from "./schema.ts";
@@ -25,6 +25,8 @@ export interface UserStore {
   /** Registers a person with this account; undefined when somebody else just did. */
   register(account: Account, profile: Profile): Promise<User | undefined>;
   find(id: UserId): Promise<User | undefined>;
+  /** Those who exist, in no order. */
+  findMany(ids: readonly UserId[]): Promise<User[]>;
   /**
    * Changes an enabled user's profile; undefined when there is none, or none of that version.
    */
@@ -48,6 +50,15 @@ export function createUserStore(db: Db): UserStore {
       return row;
     },
     find: async (id) => (await db.run(() => find.execute({ id }), { repeatable: true }))[0],
+    findMany: (ids) =>
+      db.run(
+        () =>
+          db.orm
+            .select()
+            .from(users)
+            .where(inArray(users.id, [...ids])),
+        { repeatable: true },
+      ),
     update: async (id, changes, version) => {
       const [row] = await db.run(() =>
         db.orm

@@ -176,6 +176,42 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INTERNAL = 22;
    */
   INTERNAL = 22,
+
+  /**
+   * The call carries no secret of a caller that is configured here. UNAUTHENTICATED.
+   *
+   * @generated from enum value: ERROR_REASON_CALLER_UNKNOWN = 23;
+   */
+  CALLER_UNKNOWN = 23,
+
+  /**
+   * The caller lacks the scope of the method. PERMISSION_DENIED.
+   *
+   * @generated from enum value: ERROR_REASON_CALLER_FORBIDDEN = 24;
+   */
+  CALLER_FORBIDDEN = 24,
+
+  /**
+   * No session_key of this account is kept (any more); the person logs in again. FAILED_PRECONDITION.
+   *
+   * @generated from enum value: ERROR_REASON_SESSION_KEY_MISSING = 25;
+   */
+  SESSION_KEY_MISSING = 25,
+
+  /**
+   * The kept session_key is not the one that the data was made with; the person logs in again.
+   * FAILED_PRECONDITION.
+   *
+   * @generated from enum value: ERROR_REASON_SESSION_KEY_STALE = 26;
+   */
+  SESSION_KEY_STALE = 26,
+
+  /**
+   * Ciphertext, signature or watermark does not hold. INVALID_ARGUMENT.
+   *
+   * @generated from enum value: ERROR_REASON_DATA_REJECTED = 27;
+   */
+  DATA_REJECTED = 27,
 }
 
 /**

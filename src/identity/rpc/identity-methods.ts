@@ -1,34 +1,16 @@
-import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
+import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { IdentityError } from "../errors.ts";
 import type { KeyRing } from "../keys.ts";
 import { type LoginDeps, login } from "../login.ts";
 import { getProfile, type ProfileDeps, updateProfile } from "../profile.ts";
-import type { Subject } from "../tokens.ts";
 import { toUserMessage } from "./convert.ts";
+import { methodsOf } from "./method-table.ts";
 
-export type HandlerDeps = LoginDeps & ProfileDeps & { keys: KeyRing };
-
-type Handler<Method extends DescMethodUnary, Caller> = (
-  request: MessageShape<Method["input"]>,
-  caller: Caller,
-  signal: AbortSignal,
-) => Promise<MessageInitShape<Method["output"]>>;
-
-/** What a method waits for: each has a bound of its own, so that a slow WeChat holds up no profile. */
-export type Lane = "wechat" | "own";
-
-/** A method and who may call it. A method that is not in the table is refused. */
-type Entry<Method extends DescMethodUnary> =
-  | { access: "anyone"; lane: Lane; handle: Handler<Method, undefined> }
-  | { access: "user"; lane: Lane; handle: Handler<Method, Subject> };
-
-type Methods = (typeof IdentityService)["method"];
-export type MethodTable = { readonly [Name in keyof Methods]: Entry<Methods[Name]> };
+export type IdentityMethodDeps = LoginDeps & ProfileDeps & { keys: KeyRing };
 
 /** One handler per RPC: convert, call, convert. */
-export function createMethods(deps: HandlerDeps): MethodTable {
-  return {
+export function createIdentityMethods(deps: IdentityMethodDeps) {
+  return methodsOf(IdentityService, {
     miniLogin: {
       access: "anyone",
       lane: "wechat",
@@ -67,7 +49,7 @@ export function createMethods(deps: HandlerDeps): MethodTable {
       lane: "own",
       handle: async () => ({ keys: deps.keys.published() }),
     },
-  };
+  });
 }
 
 function checkIdempotencyKey(key: string | undefined): void {

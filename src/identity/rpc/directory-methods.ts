@@ -1,0 +1,67 @@
+import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  DirectoryService,
+  type DirectoryUserSchema,
+} from "../../gen/identity/v1/directory_service_pb.js";
+import {
+  batchGetUsers,
+  type DirectoryDeps,
+  getUser,
+  type Person,
+  verifyToken,
+} from "../directory.ts";
+import { decryptData, type SessionDataDeps, verifySignature } from "../session-data.ts";
+import { toUserMessage } from "./convert.ts";
+import { methodsOf } from "./method-table.ts";
+
+export type DirectoryMethodDeps = DirectoryDeps & SessionDataDeps;
+
+/** One handler per RPC: convert, call, convert. */
+export function createDirectoryMethods(deps: DirectoryMethodDeps) {
+  return methodsOf(DirectoryService, {
+    getUser: {
+      access: "directory",
+      lane: "own",
+      handle: async ({ by }) => ({ user: toDirectoryUser(await getUser(deps, by)) }),
+    },
+    batchGetUsers: {
+      access: "directory",
+      lane: "own",
+      handle: async ({ ids }) => ({ users: (await batchGetUsers(deps, ids)).map(toDirectoryUser) }),
+    },
+    verifyToken: {
+      access: "directory",
+      lane: "own",
+      handle: async ({ accessToken }) => {
+        const { subject, user } = await verifyToken(deps, accessToken);
+        const { appId, openid, loginSessionId: sessionId } = subject;
+        const expiresAt = timestampFromMs(subject.expiresAtMs);
+        return { user: toUserMessage(user), appId, openid, sessionId, expiresAt };
+      },
+    },
+    decryptData: {
+      access: "directory",
+      lane: "own",
+      handle: async ({ encryptedData, iv, ...owner }) => {
+        const data = await decryptData(deps, owner, { encryptedData, iv });
+        return { data: data as JsonObject };
+      },
+    },
+    verifySignature: {
+      access: "directory",
+      lane: "own",
+      handle: async ({ rawData, signature, ...owner }) => {
+        await verifySignature(deps, owner, { rawData, signature });
+        return {};
+      },
+    },
+  });
+}
+
+function toDirectoryUser({ user, accounts }: Person): MessageInitShape<typeof DirectoryUserSchema> {
+  return {
+    user: toUserMessage(user),
+    accounts: accounts.map(({ appId, openid, unionid = "" }) => ({ appId, openid, unionid })),
+  };
+}

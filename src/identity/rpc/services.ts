@@ -1,0 +1,5 @@
+import { DirectoryService } from "../../gen/identity/v1/directory_service_pb.js";
+import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
+
+/** What both wires serve. */
+export const SERVICES = [IdentityService, DirectoryService] as const;
