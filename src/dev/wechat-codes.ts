@@ -1,39 +1,39 @@
-import { createHash, randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 
-/** For how long WeChat takes a login code. */
+/** For how long WeChat takes a code, of a login and of the phone button alike. */
 const CODE_TTL_MS = 5 * 60_000;
 const MAX_CODES = 1_000_000;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-interface LoginCode {
+interface Code<T> {
   appId: string;
-  person: string;
+  /** Whom or what it stands for. */
+  subject: T;
   expiresAtMs: number;
   used: boolean;
 }
 
-/** The login codes of all mini programs, as `wx.login` gives them out. */
-export class LoginCodes {
-  readonly #codes = new Map<string, LoginCode>();
+/** The codes of one kind, of all mini programs. */
+export class Codes<T> {
+  readonly #codes = new Map<string, Code<T>>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  issue(appId: string, person: string): string {
+  issue(appId: string, subject: T): string {
     this.#dropOld();
     const code = Array.from({ length: 32 }, () => LETTERS[randomInt(LETTERS.length)]).join("");
     const expiresAtMs = this.#now() + CODE_TTL_MS;
-    this.#codes.set(code, { appId, person, expiresAtMs, used: false });
+    this.#codes.set(code, { appId, subject, expiresAtMs, used: false });
     return code;
   }
 
-  /** The code as issued, or the errcode that refuses it. */
-  find(code: string, appId: string): LoginCode | 40029 | 40163 {
+  /** The code as issued, used or not, until it expires. */
+  find(code: string): Code<T> | undefined {
     const found = this.#codes.get(code);
-    if (!found || found.appId !== appId || found.expiresAtMs <= this.#now()) return 40029;
-    return found.used ? 40163 : found;
+    return found && found.expiresAtMs > this.#now() ? found : undefined;
   }
 
   #dropOld(): void {
@@ -43,23 +43,4 @@ export class LoginCodes {
       this.#codes.delete(code);
     }
   }
-}
-
-/** 28 characters that stay the same for one person in one mini program. */
-export function toOpenid(appId: string, person: string): string {
-  return `o${digest("openid", appId, person).slice(0, 27)}`;
-}
-
-/** 28 characters that stay the same for one person in one Open Platform account. */
-export function toUnionid(unionScope: string, person: string): string {
-  return `o${digest("unionid", unionScope, person).slice(0, 27)}`;
-}
-
-/** A new one each time, as WeChat may do at any login. */
-export function createSessionKey(): string {
-  return randomBytes(16).toString("base64");
-}
-
-function digest(...parts: string[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }

@@ -1,7 +1,19 @@
 import { z } from "zod";
 
+const PathSchema = z.enum([
+  "/sns/jscode2session",
+  "/cgi-bin/stable_token",
+  "/wxa/business/getuserphonenumber",
+  "/wxa/checksession",
+  "/wxa/resetusersessionkey",
+]);
+/** The addresses of WeChat that the simulator serves. */
+export type WechatPath = z.infer<typeof PathSchema>;
+
 /** What the simulator does wrong, as `POST /simulator/faults` takes it. */
 export const FaultsSchema = z.strictObject({
+  /** Where; jscode2session where absent. */
+  path: PathSchema.optional(),
   /** Answered to a call that would succeed; the code stays unused. */
   errcode: z.int().optional(),
   /** How long an answer is held back. */
@@ -16,8 +28,10 @@ export const FaultsSchema = z.strictObject({
       body: z.string(),
     })
     .optional(),
-  /** Whether answers hold a unionid, as those of a mini program bound to an Open Platform account. */
+  /** Whether logins hold a unionid, as those of a mini program bound to an Open Platform account. */
   unionid: z.boolean().optional(),
+  /** Whether getuserphonenumber, if that is the path, gives countryCode as text; WeChat does both. */
+  countryCodeAsText: z.boolean().optional(),
   /** After so many calls all is well again; without it not before `clear`. */
   times: z.int().min(1).optional(),
 });
@@ -25,28 +39,28 @@ export type Faults = z.infer<typeof FaultsSchema>;
 
 /** The faults of one simulator. */
 export interface FaultSwitch {
-  /** Replaces the faults of before. */
+  /** Replaces the faults of before at the same path. */
   set(faults: Faults): void;
+  /** Ends those of every path. */
   clear(): void;
   /** The faults of the next call; counts it. */
-  take(): Faults;
+  take(path: WechatPath): Faults;
 }
 
 export function createFaultSwitch(): FaultSwitch {
-  let current: Faults = {};
-  let left = 0;
+  const current = new Map<WechatPath, { faults: Faults; left: number }>();
   return {
     set(faults) {
-      current = faults;
-      left = faults.times ?? Number.POSITIVE_INFINITY;
+      const left = faults.times ?? Number.POSITIVE_INFINITY;
+      current.set(faults.path ?? "/sns/jscode2session", { faults, left });
     },
     clear() {
-      current = {};
+      current.clear();
     },
-    take() {
-      const taken = current;
-      if (--left <= 0) current = {};
-      return taken;
+    take(path) {
+      const taken = current.get(path);
+      if (taken && --taken.left <= 0) current.delete(path);
+      return taken?.faults ?? {};
     },
   };
 }

@@ -1,21 +1,32 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatorConfig } from "../config.ts";
 import { formatAddress, listen } from "../listen.ts";
-import { answerCode2Session, toError } from "./wechat-answers.ts";
-import { LoginCodes } from "./wechat-codes.ts";
-import { createFaultSwitch, type FaultSwitch, FaultsSchema } from "./wechat-faults.ts";
+import { type Reply, serveControl } from "./wechat-control.ts";
+import { answerCall, isWechatPath } from "./wechat-endpoints.ts";
+import { createFaultSwitch, type FaultSwitch, type WechatPath } from "./wechat-faults.ts";
+import type { OpenData } from "./wechat-open-data.ts";
+import { type EncryptOptions, type PhoneNumber, WechatPlatform } from "./wechat-platform.ts";
 
-/** Stands in for api.weixin.qq.com, at the wire. */
+/** Stands in for api.weixin.qq.com, at the wire. An absent appId is the first mini program's. */
 export interface WechatSimulator extends AsyncDisposable {
   /** For WX_API_BASE_URL. */
   readonly url: string;
   /** How many jscode2session calls came in. */
   readonly calls: number;
+  /** How many stable_token calls came in. */
+  readonly tokenCalls: number;
   readonly faults: FaultSwitch;
-  /** What `wx.login` gives a person: good for one call within 5 minutes. */
+  /** What `wx.login` gives a person: good for one call within 5 minutes. Ends their session_key. */
   issueCode(person: string, appId?: string): string;
+  /** What the phone button gives: good for one call within 5 minutes. A number alone is Chinese. */
+  issuePhoneCode(phone: string | PhoneNumber, appId?: string): string;
+  /** A person's one valid session_key. */
+  sessionKeyOf(person: string, appId?: string): string;
+  /** Ends the access token, as another's force_refresh would. */
+  revokeToken(appId?: string): void;
+  /** What `wx.getUserInfo` and the like give a person: data and watermark, encrypted. */
+  encrypt(person: string, data: Record<string, unknown>, options?: EncryptOptions): OpenData;
   close(): Promise<void>;
 }
 
@@ -25,62 +36,40 @@ export interface SimulatorOptions {
 }
 
 /**
- * Starts it. Besides WeChat's own address it serves `GET /simulator/code?person=…[&appid=…]`, and
- * `POST` and `DELETE /simulator/faults`.
+ * Starts it. Besides WeChat's own addresses it serves `GET /simulator/code?person=…[&appid=…]`,
+ * `GET /simulator/phone-code?phone=…[&country=…][&appid=…]`,
+ * `GET /simulator/encrypted?person=…[&appid=…]`, and `POST` and `DELETE /simulator/faults`.
  */
 export async function startWechatSimulator(
   config: SimulatorConfig,
   { now = Date.now }: SimulatorOptions = {},
 ): Promise<WechatSimulator> {
-  const codes = new LoginCodes(now);
+  const platform = new WechatPlatform(config.miniApps, now);
   const faults = createFaultSwitch();
   const closing = new AbortController();
-  let calls = 0;
+  const calls = new Map<WechatPath, number>();
+  const callsTo = (path: WechatPath) => calls.get(path) ?? 0;
 
-  const issueCode = (person: string, appId = config.miniApps[0]?.appId): string => {
-    const app = config.miniApps.find((one) => one.appId === appId);
-    if (!app) throw new RangeError("no such appid");
-    return codes.issue(app.appId, person);
-  };
-
-  const code2Session = async (request: IncomingMessage, query: URLSearchParams, to: Reply) => {
-    calls++;
-    const fault = faults.take();
+  const serveWechat = async (
+    path: WechatPath,
+    request: IncomingMessage,
+    query: URLSearchParams,
+    to: Reply,
+  ) => {
+    calls.set(path, callsTo(path) + 1);
+    const fault = faults.take(path);
     if (fault.latencyMs) await sleep(fault.latencyMs, undefined, { signal: closing.signal });
     if (fault.cut === "before") return request.socket.destroy();
-    const answer =
-      request.method === "GET"
-        ? answerCode2Session(query, config.miniApps, codes, fault)
-        : toError(41002);
+    const answer = await answerCall(path, request, query, fault, platform);
     if (fault.cut === "after") return request.socket.destroy();
-    if (fault.reply) return to(fault.reply.status, fault.reply.body, fault.reply.contentType);
-    to(200, JSON.stringify(answer));
+    const { status, body, contentType } = fault.reply ?? { status: 200, ...answer };
+    to(status, body, contentType);
   };
 
   const serve = async (request: IncomingMessage, to: Reply) => {
-    const { pathname, searchParams } = new URL(`http://simulator${request.url}`);
-    switch (pathname === "/sns/jscode2session" ? pathname : `${request.method} ${pathname}`) {
-      case "/sns/jscode2session":
-        return code2Session(request, searchParams, to);
-      case "GET /simulator/code": {
-        const person = searchParams.get("person");
-        if (!person || person.length > 128) return to(400, "person is missing or too long");
-        const appId = searchParams.get("appid") ?? config.miniApps[0]?.appId;
-        if (!config.miniApps.some((app) => app.appId === appId)) return to(400, "no such appid");
-        return to(200, issueCode(person, appId));
-      }
-      case "POST /simulator/faults": {
-        const parsed = FaultsSchema.safeParse(parseJson(await text(request)));
-        if (!parsed.success) return to(400, parsed.error.message);
-        faults.set(parsed.data);
-        return to(204, "");
-      }
-      case "DELETE /simulator/faults":
-        faults.clear();
-        return to(204, "");
-      default:
-        return to(404, "not found");
-    }
+    const url = new URL(`http://simulator${request.url}`);
+    if (!isWechatPath(url.pathname)) return serveControl(request, url, platform, faults, to);
+    await serveWechat(url.pathname, request, url.searchParams, to);
   };
 
   const server = createServer((request, response) => {
@@ -97,28 +86,24 @@ export async function startWechatSimulator(
   return {
     url: `http://${formatAddress(address)}`,
     get calls() {
-      return calls;
+      return callsTo("/sns/jscode2session");
+    },
+    get tokenCalls() {
+      return callsTo("/cgi-bin/stable_token");
     },
     faults,
-    issueCode,
+    issueCode: (person, appId) => platform.issueCode(person, appId),
+    issuePhoneCode: (phone, appId) => platform.issuePhoneCode(phone, appId),
+    sessionKeyOf: (person, appId) => platform.sessionKeyOf(person, appId),
+    revokeToken: (appId) => platform.revokeToken(appId),
+    encrypt: (person, data, options) => platform.encrypt(person, data, options),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-type Reply = (status: number, body: string, contentType?: string) => void;
-
 function replyTo(response: ServerResponse): Reply {
-  // WeChat sends its JSON as text/plain too.
   return (status, body, contentType = "text/plain") => {
     response.writeHead(status, { "content-type": contentType }).end(body);
   };
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
