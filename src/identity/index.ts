@@ -20,6 +20,7 @@ import { type Db, openDb } from "./store/db.ts";
 import { assertSchema } from "./store/migrate.ts";
 import { openSessionKeyStore, type SessionKeyStore } from "./store/session-keys.ts";
 import { createSigningKeyStore } from "./store/signing-keys.ts";
+import { createUnionStore } from "./store/unions.ts";
 import { createUserStore } from "./store/users.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -71,7 +72,8 @@ export async function createIdentity(
   const miniApps = createMiniApps(config.miniApps);
   const users = createUserStore(db);
   const accounts = createAccountStore(db);
-  const deps = { miniApps, wechat, users, accounts, sessionKeys, tokens, keys, now };
+  const unions = createUnionStore(db);
+  const deps = { miniApps, wechat, users, unions, accounts, sessionKeys, tokens, keys, now };
   const methods = new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]);
   const callers = createCallers(config.callers);
   const pipeline = createPipeline(config.rpc, {

@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
+import { type AccountDeps, recognise } from "./accounts.ts";
 import { IdentityError } from "./errors.ts";
 import { parseLoginCode } from "./ids.ts";
 import type { MiniApps } from "./mini-apps.ts";
 import type { Wechat } from "./platforms/wechat.ts";
 import { checkAvatarUrl, checkNickname, DEFAULT_NICKNAME } from "./profile-rules.ts";
 import type { SessionKeyStore } from "./store/session-keys.ts";
-import type { Account, Profile, User, UserStore } from "./store/users.ts";
+import type { Profile, User } from "./store/users.ts";
 import type { IssuedToken, Tokens } from "./tokens.ts";
 
-export interface LoginDeps {
+export interface LoginDeps extends AccountDeps {
   miniApps: MiniApps;
   wechat: Wechat;
-  users: UserStore;
   sessionKeys: SessionKeyStore;
   tokens: Tokens;
 }
@@ -34,7 +34,7 @@ export interface Login {
 
 /** Turns the code of wx.login into a person and a token. */
 export async function login(
-  { miniApps, wechat, users, sessionKeys, tokens }: LoginDeps,
+  { miniApps, wechat, users, unions, sessionKeys, tokens }: LoginDeps,
   input: LoginInput,
   signal: AbortSignal,
 ): Promise<Login> {
@@ -48,9 +48,9 @@ export async function login(
   const app = miniApps.find(input.appId);
 
   const { openid, unionid, sessionKey } = await wechat.codeToSession(app, code, signal);
-  const account = { appId: app.appId, openid, unionid };
+  const account = { appId: app.appId, openid, unionid, unionScope: app.unionScope };
   const [{ user, isNewUser }, sessionKeyCached] = await Promise.all([
-    findOrRegister(users, account, profile),
+    recognise({ users, unions }, account, profile),
     sessionKeys.keep(app.appId, openid, sessionKey),
   ]);
   if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
@@ -65,14 +65,4 @@ function firstProfile({ nickname, avatarUrl }: LoginInput["userInfo"]): Profile 
     nickname: (nickname && checkNickname(nickname)) || DEFAULT_NICKNAME,
     avatarUrl: avatarUrl ? checkAvatarUrl(avatarUrl) : "",
   };
-}
-
-async function findOrRegister(users: UserStore, account: Account, profile: Profile) {
-  const known = await users.recordLogin(account);
-  if (known) return { user: known, isNewUser: false };
-  const registered = await users.register(account, profile);
-  if (registered) return { user: registered, isNewUser: true };
-  const byAnother = await users.recordLogin(account);
-  if (byAnother) return { user: byAnother, isNewUser: false };
-  throw new Error("an account without a user");
 }

@@ -5,6 +5,8 @@ import type { AppId } from "./ids.ts";
 export interface MiniApp {
   appId: AppId;
   secret: string;
+  /** The Open Platform account that it belongs to. */
+  unionScope: string;
 }
 
 /** The mini programs that this service works for. */

@@ -31,7 +31,12 @@ beforeAll(async () => {
 });
 
 const user = { id: 42 as UserId, username: "wx_abcdefghijklmnop" } as User;
-const account = { appId: "wxapp" as AppId, openid: "oABCDEF" as Openid, unionid: undefined };
+const account = {
+  appId: "wxapp" as AppId,
+  openid: "oABCDEF" as Openid,
+  unionid: undefined,
+  unionScope: "main",
+};
 const issue = async () => {
   return (await tokens.issue({ user, account, loginSessionId: "sid-1" })).accessToken;
 };

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DrizzleQueryError } from "drizzle-orm";
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import type { PgDatabase } from "drizzle-orm/pg-core";
+import {
+  drizzle,
+  type PostgresJsDatabase,
+  type PostgresJsQueryResultHKT,
+} from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
@@ -13,6 +18,9 @@ const RETRY_DELAY_MS = 25;
 const SILENCE_MS = 6_000;
 
 export type Database = PostgresJsDatabase;
+
+/** The database, or a transaction in it. */
+export type Executor = PgDatabase<PostgresJsQueryResultHKT>;
 
 /** PostgreSQL behind a bounded wait, a bounded run and one kind of error. */
 export interface Db {

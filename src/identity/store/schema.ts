@@ -48,14 +48,31 @@ export const miniAccounts = pgTable(
       .$type<UserId>()
       .notNull()
       .references(() => users.id),
+    /** The Open Platform account that the mini program belongs to; a unionid means nothing without. */
+    unionScope: text("union_scope").notNull().default("main"),
     unionid: text().$type<Unionid>(),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [
     primaryKey({ columns: [table.appId, table.openid] }),
     index("mini_accounts_user_id").on(table.userId),
-    index("mini_accounts_unionid").on(table.unionid),
+    index("mini_accounts_unionid").on(table.unionid, table.unionScope),
   ],
+);
+
+/** What an operator may have to look at later; only ever added to. */
+export const auditEvents = pgTable(
+  "audit_events",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedByDefaultAsIdentity(),
+    at: instant("at").notNull().defaultNow(),
+    kind: text({ enum: ["merge_candidate", "unionid_changed"] }).notNull(),
+    userId: bigint("user_id", { mode: "number" }).$type<UserId>().notNull(),
+    details: jsonb().$type<Record<string, string | number>>().notNull(),
+    /** The same thing is noted once. */
+    once: text().notNull().unique(),
+  },
+  (table) => [index("audit_events_user_id").on(table.userId)],
 );
 
 /** Keys that access tokens are signed with; the private half is encrypted under MASTER_KEYS. */

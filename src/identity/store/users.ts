@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { and, eq, inArray, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
-import type { Db } from "./db.ts";
+import type { Db, Executor } from "./db.ts";
 import { miniAccounts, users } from "./schema.ts";
 
 export type User = typeof users.$inferSelect;
@@ -11,6 +11,14 @@ export interface Account {
   appId: AppId;
   openid: Openid;
   unionid: Unionid | undefined;
+  /** Of the mini program: where the unionid holds. */
+  unionScope: string;
+}
+
+/** A user who logged in, and the unionid that their account had before. */
+export interface KnownLogin {
+  user: User;
+  unionid: Unionid | null;
 }
 
 export interface Profile {
@@ -21,7 +29,7 @@ export interface Profile {
 /** The rows of people and of their accounts. */
 export interface UserStore {
   /** The account's user, with the login noted; undefined when the account is not known yet. */
-  recordLogin(account: Account): Promise<User | undefined>;
+  recordLogin(account: Account): Promise<KnownLogin | undefined>;
   /** Registers a person with this account; undefined when somebody else just did. */
   register(account: Account, profile: Profile): Promise<User | undefined>;
   find(id: UserId): Promise<User | undefined>;
@@ -41,12 +49,17 @@ export function createUserStore(db: Db): UserStore {
     .where(eq(users.id, sql.placeholder("id")))
     .prepare("find");
   return {
-    recordLogin: async ({ appId, openid, unionid }) => {
-      const values = { appId, openid, unionid: unionid ?? null };
-      return (await db.run(() => login.execute(values), { repeatable: true }))[0];
+    recordLogin: async ({ appId, openid }) => {
+      const values = { appId, openid };
+      const [row] = await db.run(() => login.execute(values), { repeatable: true });
+      if (!row) return undefined;
+      const { unionid, ...user } = row;
+      return { user, unionid };
     },
     register: async (account, profile) => {
-      const [row] = await db.run(() => register(db, account, profile), { repeatable: true });
+      const [row] = await db.run(() => registerUser(db.orm, account, profile), {
+        repeatable: true,
+      });
       return row;
     },
     find: async (id) => (await db.run(() => find.execute({ id }), { repeatable: true }))[0],
@@ -78,37 +91,33 @@ export function createUserStore(db: Db): UserStore {
   };
 }
 
-/**
- * One round trip for a returning login. A unionid that appears later is filled in on the way; else
- * the account is only read, as writing it each time would double the dead rows.
- */
+/** One round trip for a returning login. */
 function prepareLogin({ orm }: Db) {
-  const unionid = sql`${sql.placeholder("unionid")}::text`;
-  const isAccount = and(
-    eq(miniAccounts.appId, sql.placeholder("appId")),
-    eq(miniAccounts.openid, sql.placeholder("openid")),
-  );
-  const account = orm
-    .$with("account")
-    .as(orm.select({ userId: miniAccounts.userId }).from(miniAccounts).where(isAccount));
-  const filled = orm.$with("filled").as(
+  const account = orm.$with("account").as(
     orm
-      .update(miniAccounts)
-      .set({ unionid })
-      .where(and(isAccount, isNull(miniAccounts.unionid), isNotNull(unionid)))
-      .returning({ userId: miniAccounts.userId }),
+      .select({ userId: miniAccounts.userId, unionid: miniAccounts.unionid })
+      .from(miniAccounts)
+      .where(
+        and(
+          eq(miniAccounts.appId, sql.placeholder("appId")),
+          eq(miniAccounts.openid, sql.placeholder("openid")),
+        ),
+      ),
   );
   return orm
-    .with(account, filled)
+    .with(account)
     .update(users)
-    .set({ lastLoginAt: sql`case when disabled then last_login_at else now() end` })
+    .set({ lastLoginAt: LOGIN_TIME })
     .from(account)
     .where(eq(users.id, account.userId))
-    .returning(USER_COLUMNS)
+    .returning({ ...USER_COLUMNS, unionid: account.unionid })
     .prepare("record_login");
 }
 
-const USER_COLUMNS = {
+/** A login that is refused is none. */
+export const LOGIN_TIME = sql`case when disabled then last_login_at else now() end`;
+
+export const USER_COLUMNS = {
   id: users.id,
   username: users.username,
   nickname: users.nickname,
@@ -125,14 +134,15 @@ const USER_COLUMNS = {
  * Account and user in one statement. The account comes first: its primary key decides who of
  * several registers the person, and only the winner's user is inserted, so no row is ever orphaned.
  */
-function register({ orm }: Db, account: Account, profile: Profile) {
-  const { appId, openid, unionid } = account;
+export function registerUser(orm: Executor, account: Account, profile: Profile) {
+  const { appId, openid, unionid, unionScope } = account;
   const fresh = orm.$with("fresh").as(
     orm
       .insert(miniAccounts)
       .values({
         appId,
         openid,
+        unionScope,
         unionid: unionid ?? null,
         userId: sql`nextval(pg_get_serial_sequence('users', 'id'))`,
       })
