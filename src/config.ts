@@ -45,7 +45,8 @@ export interface RedisConfig {
 
 export interface MiniAppConfig {
   appId: string;
-  secret: string;
+  /** Two while one is being replaced, the newer one last. */
+  secrets: readonly string[];
   unionScope: string;
 }
 

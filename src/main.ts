@@ -1,6 +1,6 @@
 import { isProduction, likelyMisspellings, type Role, readEnv, toLogConfig } from "./config.ts";
 import { ConfigError } from "./config-values.ts";
-import { createLogger, describeError } from "./log.ts";
+import { createLogger, describeError, type Logger } from "./log.ts";
 import { ROLES } from "./roles.ts";
 import { StartError } from "./start-error.ts";
 
@@ -18,11 +18,22 @@ async function main(role: Role): Promise<void> {
     return;
   }
   if (!isProduction(env) && running.welcome) process.stderr.write(running.welcome);
+  if (running.reload) reloadOnHangup(running.reload, log);
   log.info({ event: "ready", addresses: running.addresses });
   log.info({ event: "stopping", signal: await stopped });
   setTimeout(() => process.exit(1), EXIT_TIMEOUT_MS).unref();
   await running[Symbol.asyncDispose]();
   log.info({ event: "stopped" });
+}
+
+/** What cannot be read leaves everything as it was. */
+function reloadOnHangup(reload: () => Promise<void>, log: Logger): void {
+  process.on("SIGHUP", () => {
+    reload().then(
+      () => log.info({ event: "reloaded" }),
+      (err) => log.error({ event: "not reloaded", err }),
+    );
+  });
 }
 
 /** Resolves at the first signal to end; a second one ends at once. */

@@ -3,6 +3,7 @@ import {
   type Env,
   isProduction,
   type Role,
+  readEnv,
   toDatabaseConfig,
   toGatewayConfig,
   toIdentityConfig,
@@ -21,6 +22,8 @@ import { type Health, startOpsServer } from "./ops-server.ts";
 export interface Running extends AsyncDisposable {
   /** Every address that it listens on, by what is served there. */
   addresses: Record<string, string>;
+  /** Reads again what may change while it runs: the mini programs. Nothing changes when it throws. */
+  reload?: () => Promise<void>;
   /** Shown to the person who started it. */
   welcome?: string;
 }
@@ -45,7 +48,8 @@ async function startIdentity(env: Env, log: Logger): Promise<Running> {
   const config = toIdentityConfig(await withDefaults(env));
   const identity = opened.use(await createIdentity(config, { log, metrics }));
   const ops = await openOps(opened, env, metrics, identity.health);
-  return running(opened, { ...identity.addresses, ops });
+  const reload = async () => identity.reload(toIdentityConfig(await withDefaults(readEnv())));
+  return { ...running(opened, { ...identity.addresses, ops }), reload };
 }
 
 async function startGateway(env: Env, log: Logger): Promise<Running> {
@@ -80,7 +84,8 @@ async function startAll(given: Env, log: Logger): Promise<Running> {
   const ops = await openOps(opened, env, metrics, identity.health);
   const http = formatAddress(gateway.address);
   const addresses = { http, ...identity.addresses, ops };
-  if (!network) return running(opened, addresses);
+  const reload = async () => identity.reload(toIdentityConfig({ ...env, ...readEnv() }));
+  if (!network) return { ...running(opened, addresses), reload };
   const { toWelcome } = await import("./dev/welcome.ts");
   const welcome = toWelcome(network, addresses);
   const { simulator } = network;
@@ -88,7 +93,7 @@ async function startAll(given: Env, log: Logger): Promise<Running> {
     ...addresses,
     ...(simulator ? { simulator: new URL(simulator.url).host } : {}),
   };
-  return { ...running(opened, listening), welcome };
+  return { ...running(opened, listening), welcome, reload };
 }
 
 async function startMigrate(env: Env): Promise<undefined> {

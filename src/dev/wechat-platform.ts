@@ -45,7 +45,8 @@ export class WechatPlatform {
   authenticate(appId: string, secret: string): MiniAppConfig | 40013 | 40125 {
     const app = this.#miniApps.find((one) => one.appId === appId);
     if (!app) return 40013;
-    return app.secret === secret ? app : 40125;
+    // The newest only: WeChat forgets the old one when a secret is replaced.
+    return app.secrets.at(-1) === secret ? app : 40125;
   }
 
   /** As `wx.login` does; it ends the session_key the person had. */

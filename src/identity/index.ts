@@ -41,6 +41,8 @@ export interface Identity extends AsyncDisposable {
   /** The same service for this process, without a hop. */
   client: IdentityClient;
   health(): Promise<Health>;
+  /** Other mini programs, or other secrets of theirs; calls under way keep theirs. */
+  reload(config: Pick<IdentityConfig, "miniApps">): void;
   /** Lets the calls under way finish, then closes all that it opened. */
   close(): Promise<void>;
 }
@@ -99,6 +101,7 @@ export async function createIdentity(
     addresses: { grpc: formatAddress(grpc.address), connect: formatAddress(connect.address) },
     client: createLocalClient(pipeline),
     health,
+    reload: (next) => miniApps.replace(next.miniApps),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -4,22 +4,27 @@ import type { AppId } from "./ids.ts";
 
 export interface MiniApp {
   appId: AppId;
-  secret: string;
+  secrets: readonly string[];
   /** The Open Platform account that it belongs to. */
   unionScope: string;
 }
 
 /** The mini programs that this service works for. */
 export interface MiniApps {
+  /** From now on these, for calls that begin now. */
+  replace(config: readonly MiniAppConfig[]): void;
   /** The named one, or the only one when none is named. */
   find(appId: string): MiniApp;
 }
 
 export function createMiniApps(config: readonly MiniAppConfig[]): MiniApps {
-  const apps = new Map(config.map((app) => [app.appId, { ...app, appId: app.appId as AppId }]));
-  const [first] = apps.values();
+  let apps = byId(config);
   return {
+    replace: (next) => {
+      apps = byId(next);
+    },
     find(appId) {
+      const [first] = apps.values();
       if (!appId && (apps.size !== 1 || !first)) {
         throw new IdentityError("APP_REQUIRED", "name one of the mini programs", {
           field: "app_id",
@@ -31,4 +36,8 @@ export function createMiniApps(config: readonly MiniAppConfig[]): MiniApps {
       throw new IdentityError("APP_UNKNOWN", message, { field: "app_id" });
     },
   };
+}
+
+function byId(config: readonly MiniAppConfig[]): Map<string, MiniApp> {
+  return new Map(config.map((app) => [app.appId, { ...app, appId: app.appId as AppId }]));
 }

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 
-const APP = { appId: "wxaaaa", secret: "0123456789abcdef", unionScope: "main" };
+const APP = {
+  appId: "wxaaaa",
+  secret: "0123456789abcdef",
+  secrets: ["0123456789abcdef"],
+  unionScope: "main",
+};
 const LOGIN = "/sns/jscode2session";
 const TOKEN = "/cgi-bin/stable_token";
 const PHONE = "/wxa/business/getuserphonenumber";

@@ -1,8 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 
-const APP = { appId: "wxaaaa", secret: "0123456789abcdef", unionScope: "main" };
-const OTHER = { appId: "wxbbbb", secret: "fedcba9876543210", unionScope: "main" };
+const APP = {
+  appId: "wxaaaa",
+  secret: "0123456789abcdef",
+  secrets: ["0123456789abcdef"],
+  unionScope: "main",
+};
+const OTHER = {
+  appId: "wxbbbb",
+  secret: "fedcba9876543210",
+  secrets: ["fedcba9876543210"],
+  unionScope: "main",
+};
 
 let nowMs = 0;
 let simulator: WechatSimulator;

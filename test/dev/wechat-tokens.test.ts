@@ -2,8 +2,18 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 import { AccessTokens } from "../../src/dev/wechat-tokens.ts";
 
-const APP = { appId: "wxaaaa", secret: "0123456789abcdef", unionScope: "main" };
-const OTHER = { appId: "wxbbbb", secret: "fedcba9876543210", unionScope: "main" };
+const APP = {
+  appId: "wxaaaa",
+  secret: "0123456789abcdef",
+  secrets: ["0123456789abcdef"],
+  unionScope: "main",
+};
+const OTHER = {
+  appId: "wxbbbb",
+  secret: "fedcba9876543210",
+  secrets: ["fedcba9876543210"],
+  unionScope: "main",
+};
 const MINUTE_MS = 60_000;
 
 let nowMs = 0;

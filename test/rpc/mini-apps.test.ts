@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { type MiniAppConfig, toIdentityConfig } from "../../src/config.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { askGateway, RPC_WIRES, refusalOf } from "../support/wires.ts";
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
   const secrets = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
   writeFileSync(join(dir, "second"), `${secrets[1]}\n`);
   const file = [
-    { appId: apps[0], secret: secrets[0] },
+    { appId: apps[0], secret: "00112233445566778899aabbccddeeff", nextSecret: secrets[0] },
     { appId: apps[1], secretFile: join(dir, "second") },
   ];
   writeFileSync(path, JSON.stringify({ apps: file }));
@@ -53,4 +54,35 @@ it("exchanges a code with the credentials of its own mini program only", async (
     request: { code, appId: apps[0] as string },
   });
   expect(wrong?.reason).toBe("LOGIN_CODE_INVALID");
+});
+
+it("takes the newer of two secrets once WeChat knows only that one", async () => {
+  const login = () => service.grpc.miniLogin({ code: fresh(), appId: APP });
+  const fresh = () => service.simulator.issueCode("dora", APP);
+  const APP = apps[0] as string;
+  const before = service.simulator.calls;
+  const first = await login();
+  // The older one is refused first; then the newer one is known to be right.
+  expect(service.simulator.calls - before).toBe(2);
+  expect((await login()).user?.id).toBe(first.user?.id);
+  expect(service.simulator.calls - before).toBe(3);
+});
+
+it("takes other mini programs without losing a call", async () => {
+  const { miniApps } = toIdentityConfig(service.env);
+  const [first, second] = miniApps as [MiniAppConfig, MiniAppConfig];
+  service.simulator.faults.set({ latencyMs: 300 });
+  const before = service.simulator.calls;
+  const code = service.simulator.issueCode("erin", second.appId);
+  const running = service.grpc.miniLogin({ code, appId: second.appId });
+  await vi.waitUntil(() => service.simulator.calls > before);
+  service.identity.reload({ miniApps: [first] });
+  expect((await running).isNewUser).toBe(true);
+  service.simulator.faults.clear();
+  const gone = service.grpc.miniLogin({ code: "any", appId: second.appId });
+  await expect(gone).rejects.toMatchObject({ reason: "APP_UNKNOWN" });
+  // The only one now, so that it need not be named.
+  const only = service.grpc.miniLogin({ code: service.simulator.issueCode("finn", first.appId) });
+  expect((await only).isNewUser).toBe(true);
+  service.identity.reload({ miniApps });
 });

@@ -26,3 +26,23 @@ export const ERRCODES: ReadonlyMap<number, ErrcodeMeaning> = new Map<number, Err
 function misconfigured(what: string): ErrcodeMeaning {
   return { reason: "APP_MISCONFIGURED", message: `WeChat refuses this mini program: ${what}` };
 }
+
+/** WeChat's own words, for the log. */
+export class WechatError extends Error {
+  override readonly name = "WechatError";
+  /** `ERRCODE` or `ERRCODE rid RID`. */
+  readonly code: string;
+  readonly errcode: number;
+
+  constructor(errcode: number, rid: string | undefined) {
+    super("WeChat answered an errcode");
+    this.errcode = errcode;
+    this.code = rid ? `${errcode} rid ${rid}` : String(errcode);
+  }
+}
+
+/** The errcode behind an error, if there is one. */
+export function errcodeOf(error: unknown): number | undefined {
+  const { cause } = error as Error;
+  return cause instanceof WechatError ? cause.errcode : undefined;
+}

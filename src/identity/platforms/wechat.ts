@@ -2,7 +2,8 @@ import { Pool } from "undici";
 import type { WechatConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
 import { type LoginCode, type Openid, parseOpenid, parseUnionid, type Unionid } from "../ids.ts";
-import { ERRCODES } from "./wechat-errors.ts";
+import { ERRCODES, WechatError } from "./wechat-errors.ts";
+import { createWithSecret } from "./wechat-secrets.ts";
 
 /** What jscode2session tells about the person behind a code. */
 export interface WechatSession {
@@ -14,7 +15,8 @@ export interface WechatSession {
 
 export interface WechatCredentials {
   appId: string;
-  secret: string;
+  /** See {@link createWithSecret}. */
+  secrets: readonly string[];
 }
 
 export interface Wechat {
@@ -40,16 +42,18 @@ export function createWechat(config: WechatConfig): Wechat {
     maxResponseSize: config.maxResponseBytes,
     keepAliveTimeout: 10_000,
   });
+  const withSecret = createWithSecret();
   return {
-    async codeToSession(app, code, signal) {
-      const query = new URLSearchParams({
-        appid: app.appId,
-        secret: app.secret,
-        js_code: code,
-        grant_type: "authorization_code",
-      });
-      return readSession(await get(pool, `/sns/jscode2session?${query}`, config, signal));
-    },
+    codeToSession: (app, code, signal) =>
+      withSecret(app, async (secret) => {
+        const query = new URLSearchParams({
+          appid: app.appId,
+          secret,
+          js_code: code,
+          grant_type: "authorization_code",
+        });
+        return readSession(await get(pool, `/sns/jscode2session?${query}`, config, signal));
+      }),
     close: () => pool.destroy(),
   };
 }
@@ -117,18 +121,6 @@ function ofErrcode(errcode: unknown, errmsg: unknown): IdentityError {
   if (!meaning) return badResponse("an unknown errcode", cause);
   const { reason, message, retryAfterMs } = meaning;
   return new IdentityError(reason, message, { cause, ...(retryAfterMs ? { retryAfterMs } : {}) });
-}
-
-/** WeChat's own words, for the log. */
-class WechatError extends Error {
-  override readonly name = "WechatError";
-  /** `ERRCODE` or `ERRCODE rid RID`. */
-  readonly code: string;
-
-  constructor(errcode: number, rid: string | undefined) {
-    super("WeChat answered an errcode");
-    this.code = rid ? `${errcode} rid ${rid}` : String(errcode);
-  }
 }
 
 function busy(cause: unknown): IdentityError {
