@@ -14,6 +14,7 @@ export interface LoginDeps extends AccountDeps {
   wechat: Wechat;
   sessionKeys: SessionKeyStore;
   tokens: Tokens;
+  now(): number;
 }
 
 export interface LoginInput {
@@ -34,7 +35,7 @@ export interface Login {
 
 /** Turns the code of wx.login into a person and a token. */
 export async function login(
-  { miniApps, wechat, users, unions, sessionKeys, tokens }: LoginDeps,
+  { miniApps, wechat, users, unions, sessionKeys, tokens, now }: LoginDeps,
   input: LoginInput,
   signal: AbortSignal,
 ): Promise<Login> {
@@ -47,11 +48,12 @@ export async function login(
   const profile = firstProfile(input.userInfo);
   const app = miniApps.find(input.appId);
 
+  const exchangedAtMs = now();
   const { openid, unionid, sessionKey } = await wechat.codeToSession(app, code, signal);
   const account = { appId: app.appId, openid, unionid, unionScope: app.unionScope };
   const [{ user, isNewUser }, sessionKeyCached] = await Promise.all([
     recognise({ users, unions }, account, profile),
-    sessionKeys.keep(app.appId, openid, sessionKey),
+    sessionKeys.keep(account, sessionKey, exchangedAtMs),
   ]);
   if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
 

@@ -48,7 +48,7 @@ export async function verifySignature(
 async function findSessionKey(deps: SessionDataDeps, owner: Owner) {
   const { appId } = deps.miniApps.find(owner.appId);
   const openid = await findOpenid(deps, appId, owner);
-  const sessionKey = await deps.sessionKeys.find(appId, openid);
+  const sessionKey = await deps.sessionKeys.find({ appId, openid });
   if (sessionKey) return { appId, openid, sessionKey };
   throw new IdentityError("SESSION_KEY_MISSING", "no session_key is kept: log in again");
 }

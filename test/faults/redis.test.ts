@@ -35,7 +35,7 @@ it("stays ready without Redis, and says that it is degraded", async () => {
 it("keeps the session_key encrypted, under the account's name, for SESSION_KEY_TTL", async () => {
   await vi.waitUntil(async () => (await login()).sessionKeyCached, { timeout: 20_000 });
   const [key = ""] = await service.redis.keys(`identity:session_key:${service.appId}:*`);
-  expect(await service.redis.get(key)).toMatch(/^test\.[A-Za-z0-9_-]{70,}$/);
+  expect(await service.redis.get(key)).toMatch(/^\d{13}:test\.[A-Za-z0-9_-]{70,}$/);
   const ttlSeconds = await service.redis.ttl(key);
   expect(ttlSeconds).toBeGreaterThan(71 * 3_600);
   expect(ttlSeconds).toBeLessThanOrEqual(72 * 3_600);

@@ -4,12 +4,23 @@ import type { RedisConfig } from "../../config.ts";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
 
+/** Whose session_key it is. */
+export interface KeyOwner {
+  appId: AppId;
+  openid: Openid;
+}
+
 /** WeChat's session_keys in Redis, encrypted. A cache: Redis may lose them at any moment. */
 export interface SessionKeyStore {
-  /** False when it could not be kept; a login does not fail for that. */
-  keep(appId: AppId, openid: Openid, sessionKey: string): Promise<boolean>;
+  /**
+   * Keeps it, unless the kept one is of an exchange that began later: WeChat knows only the latest.
+   * False when Redis is away; a login does not fail for that.
+   */
+  keep(account: KeyOwner, sessionKey: string, exchangedAtMs: number): Promise<boolean>;
+  /** Puts another in the place of this one, to end when it would have; false when it is gone. */
+  replace(account: KeyOwner, old: string, fresh: string): Promise<boolean>;
   /** Undefined when there is none (any more), or none that opens. */
-  find(appId: AppId, openid: Openid): Promise<string | undefined>;
+  find(account: KeyOwner): Promise<string | undefined>;
   isReady(): boolean;
   close(): Promise<void>;
 }
@@ -19,6 +30,18 @@ export interface SessionKeyStoreDeps {
   ttlSeconds: number;
   onError(error: Error): void;
 }
+
+/** A value begins with the milliseconds at which its exchange began. */
+const SET_UNLESS_NEWER = `
+local kept = tonumber(string.match(redis.call('GET', KEYS[1]) or '', '^(%d+):'))
+if kept and kept > tonumber(string.match(ARGV[1], '^(%d+):')) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1`;
+
+const REPLACE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1`;
 
 /** Waits for Redis for a moment only: the service starts without it, too. */
 export async function openSessionKeyStore(
@@ -30,26 +53,42 @@ export async function openSessionKeyStore(
   await once(redis, "ready", { signal: AbortSignal.timeout(config.connectTimeoutMs) }).catch(
     () => {},
   );
+  const attempt = async <T>(work: () => Promise<T>, fallback: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error as Error);
+      return fallback;
+    }
+  };
+  const read = async (key: string) => {
+    const value = await redis.get(key);
+    const [exchangedAtMs, sealed] = value?.split(":") ?? [];
+    return value && sealed
+      ? { value, exchangedAtMs, sessionKey: secrets.open(sealed, key) }
+      : undefined;
+  };
   return {
-    keep: async (appId, openid, sessionKey) => {
-      const key = keyOf(appId, openid);
-      try {
-        await redis.set(key, secrets.seal(sessionKey, key), "EX", ttlSeconds);
+    keep: (account, sessionKey, exchangedAtMs) => {
+      const key = keyOf(account);
+      return attempt(async () => {
+        const value = `${exchangedAtMs}:${secrets.seal(sessionKey, key)}`;
+        await redis.eval(SET_UNLESS_NEWER, 1, key, value, ttlSeconds);
         return true;
-      } catch (error) {
-        onError(error as Error);
-        return false;
-      }
+      }, false);
     },
-    find: async (appId, openid) => {
-      const key = keyOf(appId, openid);
-      try {
-        const sealed = await redis.get(key);
-        return sealed === null ? undefined : secrets.open(sealed, key);
-      } catch (error) {
-        onError(error as Error);
-        return undefined;
-      }
+    replace: (account, old, fresh) => {
+      const key = keyOf(account);
+      return attempt(async () => {
+        const kept = await read(key);
+        if (kept?.sessionKey !== old) return false;
+        const value = `${kept.exchangedAtMs}:${secrets.seal(fresh, key)}`;
+        return (await redis.eval(REPLACE, 1, key, kept.value, value)) === 1;
+      }, false);
+    },
+    find: (account) => {
+      const key = keyOf(account);
+      return attempt(async () => (await read(key))?.sessionKey, undefined);
     },
     isReady: () => redis.status === "ready",
     close: async () => {
@@ -73,6 +112,6 @@ function connectRedis({ url, connectTimeoutMs, commandTimeoutMs }: RedisConfig):
   });
 }
 
-function keyOf(appId: AppId, openid: Openid): string {
+function keyOf({ appId, openid }: KeyOwner): string {
   return `identity:session_key:${appId}:${openid}`;
 }
