@@ -8,6 +8,10 @@ import { createCallers } from "./callers.ts";
 import { openKeyRing } from "./keys.ts";
 import { createMiniApps } from "./mini-apps.ts";
 import { createWechat } from "./platforms/wechat.ts";
+import { createWechatHttp } from "./platforms/wechat-http.ts";
+import { createWithSecret } from "./platforms/wechat-secrets.ts";
+import { createFetchToken, createWechatServerApi } from "./platforms/wechat-server-api.ts";
+import { createWechatTokens } from "./platforms/wechat-token.ts";
 import { startConnectServer } from "./rpc/connect-server.ts";
 import { createDirectoryMethods } from "./rpc/directory-methods.ts";
 import { startGrpcServer } from "./rpc/grpc-server.ts";
@@ -18,7 +22,9 @@ import { createSecrets } from "./secrets.ts";
 import { createAccountStore } from "./store/accounts.ts";
 import { type Db, openDb } from "./store/db.ts";
 import { assertSchema } from "./store/migrate.ts";
-import { openSessionKeyStore, type SessionKeyStore } from "./store/session-keys.ts";
+import { openRedis, type RedisConnection } from "./store/redis.ts";
+import { createSessionKeyStore } from "./store/session-keys.ts";
+import { openSharedTokens } from "./store/shared-tokens.ts";
 import { createSigningKeyStore } from "./store/signing-keys.ts";
 import { createUnionStore } from "./store/unions.ts";
 import { createUserStore } from "./store/users.ts";
@@ -60,22 +66,37 @@ export async function createIdentity(
   const onError = atMostEvery(REDIS_LOG_INTERVAL_MS, (error: Error) => {
     log.warn({ event: "redis", err: error });
   });
-  const sessionKeys = opened.adopt(
-    await openSessionKeyStore(config.redis, {
-      secrets,
-      ttlSeconds: config.sessionKeyTtlSeconds,
-      onError,
-    }),
-    (it) => it.close(),
-  );
-  const wechat = opened.adopt(createWechat(config.wechat), (it) => it.close());
+  const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
+  const ttlSeconds = config.sessionKeyTtlSeconds;
+  const sessionKeys = createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError });
+  const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
+  const withSecret = createWithSecret();
+  const wechat = createWechat(http, withSecret);
+  const wechatTokens = createWechatTokens({
+    fetchToken: createFetchToken(http, withSecret),
+    cache: openSharedTokens(redis.redis, secrets, { onError, now }),
+    onError: (err) => log.warn({ event: "wechat token", err }),
+    now,
+  });
+  const wechatApi = createWechatServerApi(http, wechatTokens);
 
   const tokens = createTokens(config.tokens, keys, now);
   const miniApps = createMiniApps(config.miniApps);
   const users = createUserStore(db);
   const accounts = createAccountStore(db);
   const unions = createUnionStore(db);
-  const deps = { miniApps, wechat, users, unions, accounts, sessionKeys, tokens, keys, now };
+  const deps = {
+    miniApps,
+    wechat,
+    wechatApi,
+    users,
+    unions,
+    accounts,
+    sessionKeys,
+    tokens,
+    keys,
+    now,
+  };
   const methods = new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]);
   const callers = createCallers(config.callers);
   const pipeline = createPipeline(config.rpc, {
@@ -88,7 +109,7 @@ export async function createIdentity(
 
   const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
   const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());
-  const health = () => readHealth(db, sessionKeys);
+  const health = () => readHealth(db, redis);
   const watch = setInterval(
     async () => grpc.setServing((await health()).ready),
     HEALTH_INTERVAL_MS,
@@ -108,13 +129,13 @@ export async function createIdentity(
 }
 
 /** Redis is missed, but not needed: a login works without it. */
-async function readHealth(db: Db, sessionKeys: SessionKeyStore): Promise<Health> {
+async function readHealth(db: Db, redis: RedisConnection): Promise<Health> {
   const postgres = await db.isReady();
   return {
     ready: postgres,
     parts: {
       postgres: postgres ? "up" : "down",
-      redis: sessionKeys.isReady() ? "up" : "degraded",
+      redis: redis.isReady() ? "up" : "degraded",
     },
   };
 }

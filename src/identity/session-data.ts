@@ -3,6 +3,7 @@ import { IdentityError } from "./errors.ts";
 import { type AppId, type Openid, parseOpenid } from "./ids.ts";
 import type { MiniApps } from "./mini-apps.ts";
 import { decryptOpenData, hasValidSignature } from "./open-data.ts";
+import type { WechatServerApi } from "./platforms/wechat-server-api.ts";
 import type { AccountStore } from "./store/accounts.ts";
 import type { SessionKeyStore } from "./store/session-keys.ts";
 
@@ -10,6 +11,7 @@ import type { SessionKeyStore } from "./store/session-keys.ts";
 const MAX_AGE_MS = 24 * 3_600_000;
 
 export interface SessionDataDeps {
+  wechatApi: WechatServerApi;
   miniApps: MiniApps;
   accounts: AccountStore;
   sessionKeys: SessionKeyStore;
@@ -45,11 +47,33 @@ export async function verifySignature(
   throw new IdentityError("DATA_REJECTED", "the signature does not hold", { field: "signature" });
 }
 
+/** Whether WeChat still knows the kept session_key; rejects with SESSION_KEY_MISSING without one. */
+export async function checkSessionKey(
+  deps: SessionDataDeps,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { app, openid, sessionKey } = await findSessionKey(deps, owner);
+  return deps.wechatApi.checkSessionKey(app, { openid, sessionKey }, signal);
+}
+
+/** Has WeChat replace the kept session_key, and keeps the new one for as long as the old one. */
+export async function resetSessionKey(
+  deps: SessionDataDeps,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<void> {
+  const { app, appId, openid, sessionKey } = await findSessionKey(deps, owner);
+  const fresh = await deps.wechatApi.resetSessionKey(app, { openid, sessionKey }, signal);
+  await deps.sessionKeys.replace({ appId, openid }, sessionKey, fresh);
+}
+
 async function findSessionKey(deps: SessionDataDeps, owner: Owner) {
-  const { appId } = deps.miniApps.find(owner.appId);
+  const app = deps.miniApps.find(owner.appId);
+  const { appId } = app;
   const openid = await findOpenid(deps, appId, owner);
   const sessionKey = await deps.sessionKeys.find({ appId, openid });
-  if (sessionKey) return { appId, openid, sessionKey };
+  if (sessionKey) return { app, appId, openid, sessionKey };
   throw new IdentityError("SESSION_KEY_MISSING", "no session_key is kept: log in again");
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { startService, type TestService } from "../support/service.ts";
+import { Code } from "@connectrpc/connect";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { CALLER_SECRET, startService, type TestService } from "../support/service.ts";
 
 const OPENID = "oSLOWandFAST";
 const OLDER = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -53,4 +54,93 @@ it("takes the next key after that", async () => {
   answer(OLDER, 0);
   await service.grpc.miniLogin({ code: service.code("x") });
   expect(await isKept(OLDER)).toBe(true);
+});
+
+describe.each(["grpc", "connect"] as const)("asked over %s", (wire) => {
+  const person = `person-${wire}`;
+  let userId: bigint;
+  const headers = { authorization: `Bearer ${CALLER_SECRET}` };
+  const check = async () => {
+    const { valid } = await (wire === "grpc"
+      ? service.directory.checkSessionKey({ userId })
+      : service.directoryConnect.checkSessionKey({ userId }, { headers }));
+    return valid;
+  };
+  const reset = () =>
+    wire === "grpc"
+      ? service.directory.resetSessionKey({ userId })
+      : service.directoryConnect.resetSessionKey({ userId }, { headers });
+  const holds = async () => {
+    const rawData = "{}";
+    const sessionKey = service.simulator.sessionKeyOf(person);
+    const signature = createHash("sha1")
+      .update(rawData + sessionKey)
+      .digest("hex");
+    return service.directory.verifySignature({ userId, rawData, signature }).then(
+      () => true,
+      (error) => error.reason,
+    );
+  };
+  beforeEach(async () => {
+    service.simulator.faults.clear();
+    const login = await service.grpc.miniLogin({ code: service.code(person) });
+    userId = login.user?.id as bigint;
+  });
+
+  it("knows whether WeChat still takes the kept key", async () => {
+    expect(await check()).toBe(true);
+    service.code(person);
+    expect(await check()).toBe(false);
+  });
+
+  it("has the key replaced, and keeps the new one for as long as the old one", async () => {
+    const [key = ""] = await service.redis.keys(`identity:session_key:${service.appId}:*`);
+    const { openid } = await service.directory
+      .getUser({ by: { case: "id", value: userId } })
+      .then(({ user }) => user?.accounts[0] ?? { openid: "" });
+    const own = key.replace(/[^:]+$/, openid);
+    await service.redis.expire(own, 1_000);
+    const before = service.simulator.sessionKeyOf(person);
+    await reset();
+    expect(service.simulator.sessionKeyOf(person)).not.toBe(before);
+    expect(await holds()).toBe(true);
+    expect(await check()).toBe(true);
+    const ttlSeconds = await service.redis.ttl(own);
+    expect(ttlSeconds).toBeGreaterThan(900);
+    expect(ttlSeconds).toBeLessThanOrEqual(1_000);
+  });
+
+  it("says SESSION_KEY_STALE when there is a newer key that we do not have", async () => {
+    service.code(person);
+    const code = wire === "grpc" ? {} : { code: Code.FailedPrecondition };
+    const stale = wire === "grpc" ? { reason: "SESSION_KEY_STALE" } : code;
+    await expect(reset()).rejects.toMatchObject(stale);
+  });
+
+  it("gets over an access token that WeChat no longer takes, with one more", async () => {
+    expect(await check()).toBe(true);
+    const before = service.simulator.tokenCalls;
+    service.simulator.revokeToken();
+    expect(await Promise.all(Array.from({ length: 20 }, check))).not.toContain(false);
+    expect(service.simulator.tokenCalls).toBe(before + 1);
+  });
+
+  it("fails without an access token, and logins do not notice", async () => {
+    service.simulator.revokeToken();
+    service.simulator.faults.set({ path: "/cgi-bin/stable_token", errcode: -1 });
+    const login = await service.grpc.miniLogin({ code: service.code(person) });
+    expect(login.sessionKeyCached).toBe(true);
+    const busy = wire === "grpc" ? { reason: "UPSTREAM_BUSY" } : { code: Code.Unavailable };
+    await expect(check()).rejects.toMatchObject(busy);
+    service.simulator.faults.clear();
+    expect(await check()).toBe(true);
+  });
+});
+
+it("tells no session_key and no access token to the log", () => {
+  const lines = JSON.stringify(service.logs);
+  for (const person of ["person-grpc", "person-connect"]) {
+    expect(lines).not.toContain(service.simulator.sessionKeyOf(person));
+  }
+  expect(lines).not.toContain("access_token");
 });

@@ -11,7 +11,13 @@ import {
   type Person,
   verifyToken,
 } from "../directory.ts";
-import { decryptData, type SessionDataDeps, verifySignature } from "../session-data.ts";
+import {
+  checkSessionKey,
+  decryptData,
+  resetSessionKey,
+  type SessionDataDeps,
+  verifySignature,
+} from "../session-data.ts";
 import { toUserMessage } from "./convert.ts";
 import { methodsOf } from "./method-table.ts";
 
@@ -53,6 +59,21 @@ export function createDirectoryMethods(deps: DirectoryMethodDeps) {
       lane: "own",
       handle: async ({ rawData, signature, ...owner }) => {
         await verifySignature(deps, owner, { rawData, signature });
+        return {};
+      },
+    },
+    checkSessionKey: {
+      access: "directory",
+      lane: "wechat",
+      handle: async (owner, _caller, signal) => {
+        return { valid: await checkSessionKey(deps, owner, signal) };
+      },
+    },
+    resetSessionKey: {
+      access: "directory",
+      lane: "wechat",
+      handle: async (owner, _caller, signal) => {
+        await resetSessionKey(deps, owner, signal);
         return {};
       },
     },

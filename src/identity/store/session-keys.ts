@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import { Redis } from "ioredis";
-import type { RedisConfig } from "../../config.ts";
+import type { Redis } from "ioredis";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
 
@@ -21,8 +19,6 @@ export interface SessionKeyStore {
   replace(account: KeyOwner, old: string, fresh: string): Promise<boolean>;
   /** Undefined when there is none (any more), or none that opens. */
   find(account: KeyOwner): Promise<string | undefined>;
-  isReady(): boolean;
-  close(): Promise<void>;
 }
 
 export interface SessionKeyStoreDeps {
@@ -43,16 +39,10 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`;
 
-/** Waits for Redis for a moment only: the service starts without it, too. */
-export async function openSessionKeyStore(
-  config: RedisConfig,
+export function createSessionKeyStore(
+  redis: Redis,
   { secrets, ttlSeconds, onError }: SessionKeyStoreDeps,
-): Promise<SessionKeyStore> {
-  const redis = connectRedis(config);
-  redis.on("error", onError);
-  await once(redis, "ready", { signal: AbortSignal.timeout(config.connectTimeoutMs) }).catch(
-    () => {},
-  );
+): SessionKeyStore {
   const attempt = async <T>(work: () => Promise<T>, fallback: T): Promise<T> => {
     try {
       return await work();
@@ -90,26 +80,7 @@ export async function openSessionKeyStore(
       const key = keyOf(account);
       return attempt(async () => (await read(key))?.sessionKey, undefined);
     },
-    isReady: () => redis.status === "ready",
-    close: async () => {
-      redis.disconnect();
-    },
   };
-}
-
-/** ioredis with every wait bounded: a dead or stalled server costs `commandTimeoutMs` at most. */
-function connectRedis({ url, connectTimeoutMs, commandTimeoutMs }: RedisConfig): Redis {
-  return new Redis(url, {
-    connectTimeout: connectTimeoutMs,
-    commandTimeout: commandTimeoutMs,
-    // Without an answer for so long the connection is dead: open a new one.
-    socketTimeout: 1_000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
-  });
 }
 
 function keyOf({ appId, openid }: KeyOwner): string {

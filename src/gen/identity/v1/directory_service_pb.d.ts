@@ -376,6 +376,108 @@ export declare type VerifySignatureResponse = Message<"identity.v1.VerifySignatu
 export declare const VerifySignatureResponseSchema: GenMessage<VerifySignatureResponse>;
 
 /**
+ * Whose key: `openid`, or `user_id`.
+ *
+ * @generated from message identity.v1.CheckSessionKeyRequest
+ */
+export declare type CheckSessionKeyRequest = Message<"identity.v1.CheckSessionKeyRequest"> & {
+  /**
+   * The mini program. May stay empty where only one is configured.
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * The person's id in it.
+   *
+   * @generated from field: string openid = 2;
+   */
+  openid: string;
+
+  /**
+   * The person's id here, in place of `openid`.
+   *
+   * @generated from field: int64 user_id = 3;
+   */
+  userId: bigint;
+};
+
+/**
+ * Describes the message identity.v1.CheckSessionKeyRequest.
+ * Use `create(CheckSessionKeyRequestSchema)` to create a new message.
+ */
+export declare const CheckSessionKeyRequestSchema: GenMessage<CheckSessionKeyRequest>;
+
+/**
+ * What WeChat says.
+ *
+ * @generated from message identity.v1.CheckSessionKeyResponse
+ */
+export declare type CheckSessionKeyResponse = Message<"identity.v1.CheckSessionKeyResponse"> & {
+  /**
+   * False: the person logs in again.
+   *
+   * @generated from field: bool valid = 1;
+   */
+  valid: boolean;
+};
+
+/**
+ * Describes the message identity.v1.CheckSessionKeyResponse.
+ * Use `create(CheckSessionKeyResponseSchema)` to create a new message.
+ */
+export declare const CheckSessionKeyResponseSchema: GenMessage<CheckSessionKeyResponse>;
+
+/**
+ * Whose key: `openid`, or `user_id`.
+ *
+ * @generated from message identity.v1.ResetSessionKeyRequest
+ */
+export declare type ResetSessionKeyRequest = Message<"identity.v1.ResetSessionKeyRequest"> & {
+  /**
+   * The mini program. May stay empty where only one is configured.
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * The person's id in it.
+   *
+   * @generated from field: string openid = 2;
+   */
+  openid: string;
+
+  /**
+   * The person's id here, in place of `openid`.
+   *
+   * @generated from field: int64 user_id = 3;
+   */
+  userId: bigint;
+};
+
+/**
+ * Describes the message identity.v1.ResetSessionKeyRequest.
+ * Use `create(ResetSessionKeyRequestSchema)` to create a new message.
+ */
+export declare const ResetSessionKeyRequestSchema: GenMessage<ResetSessionKeyRequest>;
+
+/**
+ * It was replaced.
+ *
+ * @generated from message identity.v1.ResetSessionKeyResponse
+ */
+export declare type ResetSessionKeyResponse = Message<"identity.v1.ResetSessionKeyResponse"> & {
+};
+
+/**
+ * Describes the message identity.v1.ResetSessionKeyResponse.
+ * Use `create(ResetSessionKeyResponseSchema)` to create a new message.
+ */
+export declare const ResetSessionKeyResponseSchema: GenMessage<ResetSessionKeyResponse>;
+
+/**
  * Tells the company's services who somebody is, and works with session_keys for them. Every method
  * wants the scope `directory`: `authorization: Bearer <the caller's secret>`.
  *
@@ -434,6 +536,29 @@ export declare const DirectoryService: GenService<{
     methodKind: "unary";
     input: typeof VerifySignatureRequestSchema;
     output: typeof VerifySignatureResponseSchema;
+  },
+  /**
+   * Asks WeChat whether the kept session_key is still the person's valid one.
+   * https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_checksessionkey
+   *
+   * @generated from rpc identity.v1.DirectoryService.CheckSessionKey
+   */
+  checkSessionKey: {
+    methodKind: "unary";
+    input: typeof CheckSessionKeyRequestSchema;
+    output: typeof CheckSessionKeyResponseSchema;
+  },
+  /**
+   * Has WeChat replace the kept session_key by another, which is kept for as long as the old one.
+   * Refused with SESSION_KEY_STALE when WeChat knows another one already.
+   * https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_resetusersessionkey
+   *
+   * @generated from rpc identity.v1.DirectoryService.ResetSessionKey
+   */
+  resetSessionKey: {
+    methodKind: "unary";
+    input: typeof ResetSessionKeyRequestSchema;
+    output: typeof ResetSessionKeyResponseSchema;
   },
 }>;
 

@@ -1,0 +1,92 @@
+import { type Dispatcher, Pool } from "undici";
+import type { WechatConfig } from "../../config.ts";
+import { IdentityError } from "../errors.ts";
+import { badResponse, busy, ofErrcode } from "./wechat-errors.ts";
+
+/** Calls to WeChat with every wait and size bounded. Nothing is asked twice here. */
+export interface WechatHttp {
+  /** WeChat's reply; rejects with what its errcode means. The path holds secrets: never log it. */
+  get(path: string, query: Record<string, string>, signal: AbortSignal): Promise<WechatReply>;
+  post(
+    path: string,
+    { query, body }: { query?: Record<string, string>; body: object },
+    signal: AbortSignal,
+  ): Promise<WechatReply>;
+  close(): Promise<void>;
+}
+
+/** On success errcode may be absent or 0, so what was asked for is what counts. */
+export type WechatReply = Record<string, unknown>;
+
+export function createWechatHttp(config: WechatConfig): WechatHttp {
+  const { timeoutMs } = config;
+  const pool = new Pool(config.baseUrl, {
+    connections: config.connections,
+    connectTimeout: timeoutMs,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxResponseSize: config.maxResponseBytes,
+    keepAliveTimeout: 10_000,
+  });
+  const ask = async (request: Dispatcher.RequestOptions, signal: AbortSignal) => {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    return toReply(await send(pool, { ...request, signal: within }, signal));
+  };
+  return {
+    get: (path, query, signal) => ask({ method: "GET", path: withQuery(path, query) }, signal),
+    post: (path, { query = {}, body }, signal) =>
+      ask(
+        {
+          method: "POST",
+          path: withQuery(path, query),
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body),
+        },
+        signal,
+      ),
+    close: () => pool.destroy(),
+  };
+}
+
+function withQuery(path: string, query: Record<string, string>): string {
+  return `${path}?${new URLSearchParams(query)}`;
+}
+
+async function send(
+  pool: Pool,
+  request: Dispatcher.RequestOptions,
+  caller: AbortSignal,
+): Promise<string> {
+  try {
+    const { statusCode, body } = await pool.request(request);
+    const text = await body.text();
+    if (statusCode >= 500) throw busy(new Error(`HTTP ${statusCode}`));
+    if (statusCode !== 200) throw badResponse(`HTTP ${statusCode}`);
+    return text;
+  } catch (error) {
+    if (error instanceof IdentityError) throw error;
+    caller.throwIfAborted();
+    const code = (error as { code?: unknown }).code;
+    if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") throw badResponse("the reply is too long");
+    if (typeof code === "string" && code.startsWith("HPE_")) throw badResponse("not HTTP");
+    throw busy(error);
+  }
+}
+
+function toReply(text: string): WechatReply {
+  const reply = parseObject(text);
+  if (!reply) throw badResponse("the reply is no JSON object");
+  const { errcode } = reply;
+  if (errcode !== undefined && errcode !== 0) throw ofErrcode(errcode, reply.errmsg);
+  return reply;
+}
+
+function parseObject(text: string): WechatReply | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as WechatReply) : undefined;
+  } catch {
+    return undefined;
+  }
+}

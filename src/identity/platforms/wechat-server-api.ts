@@ -1,0 +1,95 @@
+import type { Openid } from "../ids.ts";
+import { sessionKeySignature } from "../open-data.ts";
+import { readSessionKey, type WechatCredentials } from "./wechat.ts";
+import { badResponse, errcodeOf } from "./wechat-errors.ts";
+import type { WechatHttp, WechatReply } from "./wechat-http.ts";
+import type { WithSecret } from "./wechat-secrets.ts";
+import type { WechatTokens } from "./wechat-token.ts";
+
+/** WeChat does not take the access token: it was replaced (40001, 40014) or has ended (42001). */
+const TOKEN_REFUSED = new Set([40001, 40014, 42001]);
+const KEY_REFUSED = 87009;
+
+export interface SessionKeyProof {
+  openid: Openid;
+  sessionKey: string;
+}
+
+/** What WeChat answers to a mini program's own access token. */
+export interface WechatServerApi {
+  /**
+   * Whether this is the person's one valid session_key.
+   * https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_checksessionkey
+   */
+  checkSessionKey(
+    app: WechatCredentials,
+    proof: SessionKeyProof,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+  /**
+   * Another session_key for the valid one; it ends when the old one would have.
+   * https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_resetusersessionkey
+   */
+  resetSessionKey(
+    app: WechatCredentials,
+    proof: SessionKeyProof,
+    signal: AbortSignal,
+  ): Promise<string>;
+}
+
+export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): WechatServerApi {
+  /** Once more with another token when WeChat refuses the one that we had. */
+  const withToken = async <T>(
+    app: WechatCredentials,
+    call: (token: string) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    const token = await tokens.get(app, signal);
+    try {
+      return await call(token);
+    } catch (error) {
+      if (!TOKEN_REFUSED.has(errcodeOf(error) ?? 0)) throw error;
+      return call(await tokens.renew(app, token, signal));
+    }
+  };
+  const askWithProof = (
+    path: string,
+    app: WechatCredentials,
+    { openid, sessionKey }: SessionKeyProof,
+    signal: AbortSignal,
+  ): Promise<WechatReply> => {
+    const proof = { signature: sessionKeySignature(sessionKey), sig_method: "hmac_sha256" };
+    const ask = (access_token: string) =>
+      http.get(path, { access_token, openid, ...proof }, signal);
+    return withToken(app, ask, signal);
+  };
+  return {
+    checkSessionKey: (app, proof, signal) =>
+      askWithProof("/wxa/checksession", app, proof, signal).then(
+        () => true,
+        (error) => {
+          if (errcodeOf(error) === KEY_REFUSED) return false;
+          throw error;
+        },
+      ),
+    resetSessionKey: async (app, proof, signal) =>
+      readSessionKey(await askWithProof("/wxa/resetusersessionkey", app, proof, signal)),
+  };
+}
+
+/** For {@link WechatTokens}: stable_token in normal mode, which hands everybody the same token. */
+export function createFetchToken(http: WechatHttp, withSecret: WithSecret) {
+  return (app: WechatCredentials, signal: AbortSignal) =>
+    withSecret(app, async (secret) => {
+      const body = { grant_type: "client_credential", appid: app.appId, secret };
+      const reply = await http.post("/cgi-bin/stable_token", { body }, signal);
+      const { access_token: token, expires_in: expiresInSeconds } = reply;
+      if (typeof token !== "string" || token.length < 16 || token.length > 1_024) {
+        throw badResponse("no access token");
+      }
+      if (typeof expiresInSeconds !== "number" || !(expiresInSeconds > 0)) {
+        throw badResponse("no life of the access token");
+      }
+      return { token, expiresInSeconds };
+    });
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
+import type { Secrets } from "../secrets.ts";
+
+export interface SharedToken {
+  token: string;
+  expiresAtMs: number;
+  /** From here on the token still serves, but somebody should ask for the next one. */
+  renewAtMs: number;
+}
+
+/** What the processes share. None of it is needed: without it each process asks for itself. */
+export interface SharedTokenCache {
+  /** Undefined when there is none, none that opens, or when the cache is away. */
+  read(appId: string): Promise<SharedToken | undefined>;
+  /** Does nothing when the cache is away. */
+  write(appId: string, value: SharedToken): Promise<void>;
+  /** Removes the value if it still holds this token; does nothing when the cache is away. */
+  forget(appId: string, token: string): Promise<void>;
+  /**
+   * The right to ask WeChat, for `holdMs` at most, and how to give it back; undefined while another
+   * has it. With the cache away everybody gets it: nobody waits for a lease that is nowhere.
+   */
+  lease(appId: string, holdMs: number): Promise<(() => Promise<void>) | undefined>;
+}
+
+export interface SharedTokensOptions {
+  /** Told of every failure; none of them reaches a caller. */
+  onError?(error: Error): void;
+  now?: () => number;
+}
+
+const DELETE_IF_EQUAL = `
+if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end
+return 0`;
+
+/** The tokens in Redis, encrypted, on a connection whose waits are bounded. */
+export function openSharedTokens(
+  redis: Redis,
+  secrets: Secrets,
+  { onError = () => {}, now = Date.now }: SharedTokensOptions = {},
+): SharedTokenCache {
+  const orElse = async <T>(fallback: T, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error as Error);
+      return fallback;
+    }
+  };
+  const deleteIfEqual = (key: string, value: string) =>
+    orElse(undefined, async () => {
+      await redis.eval(DELETE_IF_EQUAL, 1, key, value);
+    });
+  return {
+    read: (appId) =>
+      orElse(undefined, async () => {
+        const key = tokenKey(appId);
+        const sealed = await redis.get(key);
+        return sealed === null ? undefined : JSON.parse(secrets.open(sealed, key));
+      }),
+    write: (appId, value) =>
+      orElse(undefined, async () => {
+        const key = tokenKey(appId);
+        const lifeMs = Math.floor(value.expiresAtMs - now());
+        if (lifeMs <= 0) return;
+        await redis.set(key, secrets.seal(JSON.stringify(value), key), "PX", lifeMs);
+      }),
+    forget: (appId, token) =>
+      orElse(undefined, async () => {
+        const key = tokenKey(appId);
+        const sealed = await redis.get(key);
+        if (sealed === null) return;
+        const value: SharedToken = JSON.parse(secrets.open(sealed, key));
+        // No two sealed values are alike, so this one is compared and not the token in it.
+        if (value.token === token) await deleteIfEqual(key, sealed);
+      }),
+    lease: (appId, holdMs) => {
+      const key = `identity:wechat_token_lease:${appId}`;
+      const owner = randomUUID();
+      const release = () => deleteIfEqual(key, owner);
+      return orElse(
+        async () => {},
+        async () => {
+          const answer = await redis.set(key, owner, "PX", holdMs, "NX");
+          return answer === "OK" ? release : undefined;
+        },
+      );
+    },
+  };
+}
+
+function tokenKey(appId: string): string {
+  return `identity:wechat_token:${appId}`;
+}
