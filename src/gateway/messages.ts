@@ -97,6 +97,14 @@ export const MESSAGES = {
     "zh-CN": "登录状态已更新，请重新登录",
     en: "Your login has changed. Please log in again",
   },
+  PHONE_CODE_INVALID: {
+    "zh-CN": "手机号授权已失效，请重新点击获取",
+    en: "The phone number request has expired. Please try again",
+  },
+  PHONE_TAKEN: {
+    "zh-CN": "该手机号已绑定其他账号",
+    en: "This phone number belongs to another account",
+  },
   DATA_REJECTED: {
     "zh-CN": "数据校验失败，请重试",
     en: "The data could not be verified. Please try again",

@@ -57,6 +57,15 @@ export const ProfileBody = z
   .strictObject({ nickname: text.optional(), avatar: text.optional() })
   .openapi("ProfileBody");
 
+/** `POST /api/v1/users/me/phone`. */
+export const PhoneBody = z
+  .strictObject({
+    code: z.string({ error: "PHONE_CODE_INVALID" }).regex(/^[A-Za-z0-9_-]{1,128}$/, {
+      error: "PHONE_CODE_INVALID",
+    }),
+  })
+  .openapi("PhoneBody", { description: "From the phone button's getPhoneNumber event" });
+
 /** The headers of a change. */
 export const ProfileHeaders = z.object({
   "If-Match": z

@@ -1,7 +1,7 @@
 import type { ZodError } from "zod";
-import { GatewayError, type GatewayReason } from "./errors.ts";
+import { GatewayError, type GatewayReason, HTTP_STATUS } from "./errors.ts";
 
-/** Fields that have a reason of their own. */
+/** Fields that have a reason of their own; a schema may name another as its error. */
 const REASONS: Readonly<Record<string, GatewayReason>> = {
   code: "LOGIN_CODE_MALFORMED",
   nickname: "NICKNAME_INVALID",
@@ -18,5 +18,7 @@ export function refuseInvalid(result: { success: true } | { success: false; erro
   const path = [...(issue?.path ?? []), ...(extra === undefined ? [] : [extra])].join(".");
   // The name of an unknown field is the sender's own text: shown only where it is harmless.
   const field = /^[\w.-]{1,64}$/.test(path) ? path : "body";
-  throw new GatewayError(REASONS[field] ?? "INVALID_FIELD", { field });
+  const own = issue?.message as GatewayReason;
+  const reason = Object.hasOwn(HTTP_STATUS, own) ? own : REASONS[field];
+  throw new GatewayError(reason ?? "INVALID_FIELD", { field });
 }

@@ -1,6 +1,7 @@
 import { IdentityError } from "./errors.ts";
 import { parseOpenid, parseUnionid, parseUserId, type UserId } from "./ids.ts";
 import type { MiniApps } from "./mini-apps.ts";
+import type { Phones } from "./phones.ts";
 import type { AccountStore, OwnedAccount } from "./store/accounts.ts";
 import type { User, UserStore } from "./store/users.ts";
 import type { Subject, Tokens } from "./tokens.ts";
@@ -12,10 +13,13 @@ export interface DirectoryDeps {
   accounts: AccountStore;
   miniApps: MiniApps;
   tokens: Tokens;
+  phones: Phones;
 }
 
 export interface Person {
   user: User;
+  /** As E.164 writes it; empty when none is bound. */
+  phone: string;
   accounts: OwnedAccount[];
 }
 
@@ -24,6 +28,7 @@ export type LookUp =
   | { case: "id"; value: bigint }
   | { case: "account"; value: { appId: string; openid: string } }
   | { case: "unionid"; value: string }
+  | { case: "phone"; value: string }
   | { case: undefined };
 
 /** One person with their accounts, disabled or not. */
@@ -71,10 +76,17 @@ async function find(deps: DirectoryDeps, by: LookUp): Promise<UserId | undefined
       if (!unionid) throw invalid("unionid");
       return deps.accounts.ofUnionid(unionid);
     }
+    case "phone":
+      if (!/^\+[1-9]\d{4,18}$/.test(by.value)) throw invalid("phone");
+      return deps.users.ofPhone(deps.phones.indexOf(by.value));
     default:
-      throw new IdentityError("INVALID_FIELD", "name an id, an account or a unionid", {
-        field: "by",
-      });
+      throw new IdentityError(
+        "INVALID_FIELD",
+        "name an id, an account, a unionid or a phone number",
+        {
+          field: "by",
+        },
+      );
   }
 }
 
@@ -86,7 +98,9 @@ async function people(deps: DirectoryDeps, ids: readonly UserId[]): Promise<Pers
   const byId = new Map(users.map((user) => [user.id, user]));
   return ids.flatMap((id) => {
     const user = byId.get(id);
-    return user ? [{ user, accounts: accounts.filter(({ userId }) => userId === id) }] : [];
+    if (!user) return [];
+    const phone = user.phoneSealed ? deps.phones.open(user.phoneSealed, id) : "";
+    return [{ user, phone, accounts: accounts.filter(({ userId }) => userId === id) }];
   });
 }
 

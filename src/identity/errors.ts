@@ -26,7 +26,9 @@ export type Reason =
   | "CALLER_FORBIDDEN"
   | "SESSION_KEY_MISSING"
   | "SESSION_KEY_STALE"
-  | "DATA_REJECTED";
+  | "DATA_REJECTED"
+  | "PHONE_CODE_INVALID"
+  | "PHONE_TAKEN";
 
 export interface IdentityErrorOptions {
   /** The field at fault, in the proto's name. */

@@ -7,6 +7,7 @@ import type { Health } from "../ops-server.ts";
 import { createCallers } from "./callers.ts";
 import { openKeyRing } from "./keys.ts";
 import { createMiniApps } from "./mini-apps.ts";
+import { openPhones } from "./phones.ts";
 import { createWechat } from "./platforms/wechat.ts";
 import { createWechatHttp } from "./platforms/wechat-http.ts";
 import { createWithSecret } from "./platforms/wechat-secrets.ts";
@@ -20,6 +21,7 @@ import { createLocalClient } from "./rpc/local-client.ts";
 import { createPipeline } from "./rpc/pipeline.ts";
 import { createSecrets } from "./secrets.ts";
 import { createAccountStore } from "./store/accounts.ts";
+import { createDataKeyStore } from "./store/data-keys.ts";
 import { type Db, openDb } from "./store/db.ts";
 import { assertSchema } from "./store/migrate.ts";
 import { openRedis, type RedisConnection } from "./store/redis.ts";
@@ -85,10 +87,12 @@ export async function createIdentity(
   const users = createUserStore(db);
   const accounts = createAccountStore(db);
   const unions = createUnionStore(db);
+  const phones = await openPhones(createDataKeyStore(db), secrets);
   const deps = {
     miniApps,
     wechat,
     wechatApi,
+    phones,
     users,
     unions,
     accounts,

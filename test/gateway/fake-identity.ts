@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { pino } from "pino";
 import type { CallOptions, IdentityClient } from "../../src/client.ts";
 import {
+  BindPhoneResponseSchema,
   GetJwksResponseSchema,
   GetProfileResponseSchema,
   MiniLoginResponseSchema,
@@ -31,6 +32,11 @@ export function fakeIdentity() {
     async updateProfile(request, options) {
       note("updateProfile", request, options);
       return create(UpdateProfileResponseSchema, { user: { ...USER, version: 4n } });
+    },
+    async bindPhone(request, options) {
+      note("bindPhone", request, options);
+      const user = { ...USER, phoneMasked: "138****8000", version: 4n };
+      return create(BindPhoneResponseSchema, { user });
     },
     async getJwks(request, options) {
       note("getJwks", request, options);

@@ -281,6 +281,9 @@ it("has a row for every reason but those of tests of their own", () => {
     "SESSION_KEY_MISSING",
     "SESSION_KEY_STALE",
     "DATA_REJECTED",
+    // BindPhone's.
+    "PHONE_CODE_INVALID",
+    "PHONE_TAKEN",
   ];
   const reasons = Object.keys(ErrorReason).filter((name) => Number.isNaN(Number(name)));
   expect(new Set([...ROWS.map(({ reason }) => reason), ...elsewhere])).toEqual(new Set(reasons));

@@ -6,7 +6,7 @@ import { bearerToken } from "../bearer-token.ts";
 import { BEARER, jsonOf, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";
 import { jsonBody } from "../json-body.ts";
-import { Profile, ProfileBody, ProfileHeaders } from "../schemas.ts";
+import { PhoneBody, Profile, ProfileBody, ProfileHeaders } from "../schemas.ts";
 
 /** A person's own profile. */
 export function addUserRoutes(
@@ -29,6 +29,20 @@ export function addUserRoutes(
     middleware: [bearerToken, jsonBody(config.maxBodyBytes)] as const,
     request: { headers: ProfileHeaders, body: jsonOf(ProfileBody) },
     responses: repliesWith("The profile after the change; its version also as ETag", Profile),
+  });
+  const bind = createRoute({
+    ...common,
+    path: "/api/v1/users/me/phone",
+    method: "post",
+    summary: "Bind the phone number of the phone button",
+    middleware: [bearerToken, jsonBody(config.maxBodyBytes)] as const,
+    request: { body: jsonOf(PhoneBody) },
+    responses: repliesWith("The profile with the number's middle hidden", Profile),
+  });
+  app.openapi(bind, async (c) => {
+    const { user } = await identity.bindPhone(c.req.valid("json"), callOptions(c, config));
+    const profile = toProfile(user);
+    return c.json(profile, 200, { etag: `"${profile.version}"` });
   });
   app.openapi(read, async (c) => {
     const { user } = await identity.getProfile({}, callOptions(c, config));

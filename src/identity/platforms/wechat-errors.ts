@@ -36,7 +36,7 @@ function misconfigured(what: string): ErrcodeMeaning {
 }
 
 /** WeChat's own words, for the log. */
-export class WechatError extends Error {
+class WechatError extends Error {
   override readonly name = "WechatError";
   /** `ERRCODE` or `ERRCODE rid RID`. */
   readonly code: string;

@@ -1,5 +1,7 @@
+import { IdentityError } from "../errors.ts";
 import type { Openid } from "../ids.ts";
 import { sessionKeySignature } from "../open-data.ts";
+import type { PhoneNumber } from "../phones.ts";
 import { readSessionKey, type WechatCredentials } from "./wechat.ts";
 import { badResponse, errcodeOf } from "./wechat-errors.ts";
 import type { WechatHttp, WechatReply } from "./wechat-http.ts";
@@ -9,6 +11,9 @@ import type { WechatTokens } from "./wechat-token.ts";
 /** WeChat does not take the access token: it was replaced (40001, 40014) or has ended (42001). */
 const TOKEN_REFUSED = new Set([40001, 40014, 42001]);
 const KEY_REFUSED = 87009;
+const CODE_REFUSED = 40029;
+
+const PHONE_PATH = "/wxa/business/getuserphonenumber";
 
 export interface SessionKeyProof {
   openid: Openid;
@@ -35,6 +40,11 @@ export interface WechatServerApi {
     proof: SessionKeyProof,
     signal: AbortSignal,
   ): Promise<string>;
+  /**
+   * The number behind the phone button's code, which is spent by it.
+   * https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-info/phone-number/getPhoneNumber.html
+   */
+  phoneNumber(app: WechatCredentials, code: string, signal: AbortSignal): Promise<PhoneNumber>;
 }
 
 export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): WechatServerApi {
@@ -74,7 +84,31 @@ export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): W
       ),
     resetSessionKey: async (app, proof, signal) =>
       readSessionKey(await askWithProof("/wxa/resetusersessionkey", app, proof, signal)),
+    phoneNumber: async (app, code, signal) => {
+      const ask = (access_token: string) =>
+        http.post(PHONE_PATH, { query: { access_token }, body: { code } }, signal);
+      try {
+        return readPhone(await withToken(app, ask, signal), app.appId);
+      } catch (error) {
+        // Here the errcode speaks of another kind of code than at a login.
+        if (errcodeOf(error) !== CODE_REFUSED) throw error;
+        const message = "WeChat does not know this code";
+        throw new IdentityError("PHONE_CODE_INVALID", message, { field: "code", cause: error });
+      }
+    },
   };
+}
+
+/** The country code comes as a number or as text. */
+function readPhone({ phone_info: info }: WechatReply, appId: string): PhoneNumber {
+  const { countryCode, purePhoneNumber, watermark } = (info ?? {}) as Record<string, unknown>;
+  const { appid } = (watermark ?? {}) as Record<string, unknown>;
+  if (appid !== appId) throw badResponse("a phone number for another mini program");
+  const phone = { countryCode: String(countryCode), number: String(purePhoneNumber) };
+  if (!/^[1-9]\d{0,3}$/.test(phone.countryCode) || !/^\d{4,15}$/.test(phone.number)) {
+    throw badResponse("no phone number");
+  }
+  return phone;
 }
 
 /** For {@link WechatTokens}: stable_token in normal mode, which hands everybody the same token. */

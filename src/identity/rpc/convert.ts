@@ -10,6 +10,7 @@ export function toUserMessage(user: User): MessageInitShape<typeof UserSchema> {
     nickname: user.nickname,
     avatarUrl: user.avatarUrl,
     registrationSource: user.registrationSource,
+    phoneMasked: user.phoneMasked,
     disabled: user.disabled,
     version: BigInt(user.version),
     createdAt: timestampFromDate(user.createdAt),

@@ -80,9 +80,11 @@ export function createDirectoryMethods(deps: DirectoryMethodDeps) {
   });
 }
 
-function toDirectoryUser({ user, accounts }: Person): MessageInitShape<typeof DirectoryUserSchema> {
+function toDirectoryUser(person: Person): MessageInitShape<typeof DirectoryUserSchema> {
+  const { user, accounts, phone } = person;
   return {
     user: toUserMessage(user),
+    phone,
     accounts: accounts.map(({ appId, openid, unionid = "" }) => ({ appId, openid, unionid })),
   };
 }

@@ -31,5 +31,7 @@ export const CODE_OF_REASON = {
   SESSION_KEY_MISSING: Code.FailedPrecondition,
   SESSION_KEY_STALE: Code.FailedPrecondition,
   DATA_REJECTED: Code.InvalidArgument,
+  PHONE_CODE_INVALID: Code.InvalidArgument,
+  PHONE_TAKEN: Code.AlreadyExists,
 } as const satisfies Record<Reason, Code> &
   Record<Exclude<keyof typeof ErrorReason, "UNSPECIFIED">, Code>;

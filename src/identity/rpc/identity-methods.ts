@@ -1,4 +1,5 @@
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
+import { type BindPhoneDeps, bindPhone } from "../bind-phone.ts";
 import { IdentityError } from "../errors.ts";
 import type { KeyRing } from "../keys.ts";
 import { type LoginDeps, login } from "../login.ts";
@@ -6,7 +7,7 @@ import { getProfile, type ProfileDeps, updateProfile } from "../profile.ts";
 import { toUserMessage } from "./convert.ts";
 import { methodsOf } from "./method-table.ts";
 
-export type IdentityMethodDeps = LoginDeps & ProfileDeps & { keys: KeyRing };
+export type IdentityMethodDeps = LoginDeps & ProfileDeps & BindPhoneDeps & { keys: KeyRing };
 
 /** One handler per RPC: convert, call, convert. */
 export function createIdentityMethods(deps: IdentityMethodDeps) {
@@ -42,6 +43,13 @@ export function createIdentityMethods(deps: IdentityMethodDeps) {
         const version = toVersion(expectedVersion);
         const change = { nickname, avatarUrl, expectedVersion: version };
         return { user: toUserMessage(await updateProfile(deps, userId, change)) };
+      },
+    },
+    bindPhone: {
+      access: "user",
+      lane: "wechat",
+      handle: async ({ code }, subject, signal) => {
+        return { user: toUserMessage(await bindPhone(deps, subject, code, signal)) };
       },
     },
     getJwks: {

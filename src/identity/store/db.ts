@@ -147,6 +147,10 @@ function codeOf(error: unknown): string {
   return String((cause as { code?: unknown } | undefined)?.code ?? "");
 }
 
+export function isUniqueViolation(error: unknown): boolean {
+  return codeOf(error) === "23505";
+}
+
 /** The connection ended before the reply. SQLSTATE class 57P: the server is being shut down. */
 function isBrokenConnection(error: unknown): boolean {
   return /^(CONNECTION_|ECONNRESET|EPIPE|57P0)/.test(codeOf(error));

@@ -26,6 +26,12 @@ export const users = pgTable(
     avatarUrl: text("avatar_url").notNull().default(""),
     registrationSource: text("registration_source").notNull(),
     disabled: boolean().notNull().default(false),
+    /** Encrypted under MASTER_KEYS; what look-ups and uniqueness go by is `phoneIndex`. */
+    phoneSealed: text("phone_sealed"),
+    /** A keyed hash of the number. */
+    phoneIndex: text("phone_index").unique(),
+    /** The number with its middle hidden. */
+    phoneMasked: text("phone_masked").notNull().default(""),
     version: integer().notNull().default(1),
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
@@ -74,6 +80,12 @@ export const auditEvents = pgTable(
   },
   (table) => [index("audit_events_user_id").on(table.userId)],
 );
+
+/** Keys that data is indexed with; made once and never changed, encrypted under MASTER_KEYS. */
+export const dataKeys = pgTable("data_keys", {
+  name: text().primaryKey(),
+  sealed: text().notNull(),
+});
 
 /** Keys that access tokens are signed with; the private half is encrypted under MASTER_KEYS. */
 export const signingKeys = pgTable(

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { IdentityError } from "../errors.ts";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
-import type { Db, Executor } from "./db.ts";
+import type { StoredPhone } from "../phones.ts";
+import { type Db, type Executor, isUniqueViolation } from "./db.ts";
 import { miniAccounts, users } from "./schema.ts";
 
 export type User = typeof users.$inferSelect;
@@ -39,6 +41,12 @@ export interface UserStore {
    * Changes an enabled user's profile; undefined when there is none, or none of that version.
    */
   update(id: UserId, changes: Partial<Profile>, version?: number): Promise<User | undefined>;
+  /**
+   * Gives an enabled user this phone number in place of any earlier one; undefined when there is no
+   * such user. Rejects with PHONE_TAKEN when it is another user's.
+   */
+  bindPhone(id: UserId, phone: StoredPhone): Promise<User | undefined>;
+  ofPhone(phoneIndex: string): Promise<UserId | undefined>;
 }
 
 export function createUserStore(db: Db): UserStore {
@@ -73,22 +81,36 @@ export function createUserStore(db: Db): UserStore {
         { repeatable: true },
       ),
     update: async (id, changes, version) => {
-      const [row] = await db.run(() =>
-        db.orm
-          .update(users)
-          .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
-          .where(
-            and(
-              eq(users.id, id),
-              eq(users.disabled, false),
-              version === undefined ? undefined : eq(users.version, version),
-            ),
-          )
-          .returning(),
+      const isVersion = version === undefined ? undefined : eq(users.version, version);
+      return (await change(db, id, changes, isVersion))[0];
+    },
+    bindPhone: async (id, phone) => {
+      try {
+        return (await change(db, id, phone))[0];
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new IdentityError("PHONE_TAKEN", "the phone number is another user's");
+      }
+    },
+    ofPhone: async (phoneIndex) => {
+      const [row] = await db.run(
+        () => db.orm.select({ id: users.id }).from(users).where(eq(users.phoneIndex, phoneIndex)),
+        { repeatable: true },
       );
-      return row;
+      return row?.id;
     },
   };
+}
+
+/** Changes an enabled user, and counts the version. */
+function change(db: Db, id: UserId, changes: Partial<Profile & StoredPhone>, condition?: SQL) {
+  return db.run(() =>
+    db.orm
+      .update(users)
+      .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
+      .where(and(eq(users.id, id), eq(users.disabled, false), condition))
+      .returning(),
+  );
 }
 
 /** One round trip for a returning login. */
@@ -124,6 +146,9 @@ export const USER_COLUMNS = {
   avatarUrl: users.avatarUrl,
   registrationSource: users.registrationSource,
   disabled: users.disabled,
+  phoneSealed: users.phoneSealed,
+  phoneIndex: users.phoneIndex,
+  phoneMasked: users.phoneMasked,
   version: users.version,
   createdAt: users.createdAt,
   updatedAt: users.updatedAt,
@@ -154,7 +179,7 @@ export function registerUser(orm: Executor, account: Account, profile: Profile) 
     .insert(users)
     .select(
       sql`select user_id, ${newUsername()}, ${profile.nickname}, ${profile.avatarUrl}, 'miniapp',
-            false, 1, now(), now(), now() from fresh`,
+            false, null, null, '', 1, now(), now(), now() from fresh`,
     )
     .returning();
 }

@@ -65,6 +65,13 @@ export declare type DirectoryUser = Message<"identity.v1.DirectoryUser"> & {
    * @generated from field: repeated identity.v1.Account accounts = 2;
    */
   accounts: Account[];
+
+  /**
+   * The whole phone number as E.164 writes it, or empty when none is bound.
+   *
+   * @generated from field: string phone = 3;
+   */
+  phone: string;
 };
 
 /**
@@ -108,6 +115,14 @@ export declare type GetUserRequest = Message<"identity.v1.GetUserRequest"> & {
      */
     value: string;
     case: "unionid";
+  } | {
+    /**
+     * A phone number as E.164 writes it: `+8613800138000`.
+     *
+     * @generated from field: string phone = 4;
+     */
+    value: string;
+    case: "phone";
   } | { case: undefined; value?: undefined };
 };
 
@@ -485,7 +500,7 @@ export declare const ResetSessionKeyResponseSchema: GenMessage<ResetSessionKeyRe
  */
 export declare const DirectoryService: GenService<{
   /**
-   * One person, by id, by account or by unionid. Refused with USER_NOT_FOUND when there is none.
+   * One person, by id, by account, by unionid or by phone number. Refused with USER_NOT_FOUND when there is none.
    *
    * @generated from rpc identity.v1.DirectoryService.GetUser
    */

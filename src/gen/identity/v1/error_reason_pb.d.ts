@@ -212,6 +212,20 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_DATA_REJECTED = 27;
    */
   DATA_REJECTED = 27,
+
+  /**
+   * WeChat does not know the phone button's code; the person presses it again. INVALID_ARGUMENT.
+   *
+   * @generated from enum value: ERROR_REASON_PHONE_CODE_INVALID = 28;
+   */
+  PHONE_CODE_INVALID = 28,
+
+  /**
+   * The phone number is another user's; nothing was changed. ALREADY_EXISTS.
+   *
+   * @generated from enum value: ERROR_REASON_PHONE_TAKEN = 29;
+   */
+  PHONE_TAKEN = 29,
 }
 
 /**

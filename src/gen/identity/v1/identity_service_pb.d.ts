@@ -231,6 +231,46 @@ export declare type UpdateProfileResponse = Message<"identity.v1.UpdateProfileRe
 export declare const UpdateProfileResponseSchema: GenMessage<UpdateProfileResponse>;
 
 /**
+ * What the phone button gave.
+ *
+ * @generated from message identity.v1.BindPhoneRequest
+ */
+export declare type BindPhoneRequest = Message<"identity.v1.BindPhoneRequest"> & {
+  /**
+   * Single-use, valid for five minutes; a code of wx.login is another kind.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message identity.v1.BindPhoneRequest.
+ * Use `create(BindPhoneRequestSchema)` to create a new message.
+ */
+export declare const BindPhoneRequestSchema: GenMessage<BindPhoneRequest>;
+
+/**
+ * The profile with the number's middle hidden.
+ *
+ * @generated from message identity.v1.BindPhoneResponse
+ */
+export declare type BindPhoneResponse = Message<"identity.v1.BindPhoneResponse"> & {
+  /**
+   * The person as stored.
+   *
+   * @generated from field: identity.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message identity.v1.BindPhoneResponse.
+ * Use `create(BindPhoneResponseSchema)` to create a new message.
+ */
+export declare const BindPhoneResponseSchema: GenMessage<BindPhoneResponse>;
+
+/**
  * Nothing to say.
  *
  * @generated from message identity.v1.GetJwksRequest
@@ -362,6 +402,18 @@ export declare const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof UpdateProfileRequestSchema;
     output: typeof UpdateProfileResponseSchema;
+  },
+  /**
+   * Binds the phone number behind the code of the phone button (getPhoneNumber), in the mini program
+   * that the token is of. Replaces the person's earlier one.
+   * https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html
+   *
+   * @generated from rpc identity.v1.IdentityService.BindPhone
+   */
+  bindPhone: {
+    methodKind: "unary";
+    input: typeof BindPhoneRequestSchema;
+    output: typeof BindPhoneResponseSchema;
   },
   /**
    * The public keys that access tokens are verified with (RFC 7517). Anyone may call it.
