@@ -34,16 +34,13 @@ function isInstalled(name: string): boolean {
   }
 }
 
-/** Lets the first call through, and one more whenever `intervalMs` have passed since the last. */
-export function atMostEvery<Args extends unknown[]>(
-  intervalMs: number,
-  call: (...args: Args) => void,
-): (...args: Args) => void {
+/** True the first time, and whenever `intervalMs` have passed since it was last. */
+export function due(intervalMs: number): () => boolean {
   let lastMs = Number.NEGATIVE_INFINITY;
-  return (...args) => {
-    if (performance.now() - lastMs < intervalMs) return;
+  return () => {
+    if (performance.now() - lastMs < intervalMs) return false;
     lastMs = performance.now();
-    call(...args);
+    return true;
   };
 }
 
@@ -59,6 +56,7 @@ export function describeError(error: unknown): Record<string, unknown> {
     type: error.name,
     ...("code" in error ? { code: error.code } : {}),
     ...("reason" in error ? { reason: error.reason } : {}),
+    ...("toDo" in error ? { toDo: error.toDo } : {}),
     ...(own ? { message: error.message } : {}),
     at: error.stack
       ?.split("\n")

@@ -1,7 +1,7 @@
 import type { IdentityClient } from "../client.ts";
 import type { IdentityConfig } from "../config.ts";
 import { formatAddress } from "../listen.ts";
-import { atMostEvery, type Logger } from "../log.ts";
+import { due, type Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Health } from "../ops-server.ts";
 import { createCallers } from "./callers.ts";
@@ -65,9 +65,10 @@ export async function createIdentity(
   const db = opened.adopt(openDb(config.database), (it) => it.close());
   await assertSchema(db);
   const keys = await openKeyRing(createSigningKeyStore(db), secrets, now);
-  const onError = atMostEvery(REDIS_LOG_INTERVAL_MS, (error: Error) => {
-    log.warn({ event: "redis", err: error });
-  });
+  const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
+  const onError = (err: Error) => {
+    if (redisIsDue()) log.warn({ event: "redis", err });
+  };
   const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
   const ttlSeconds = config.sessionKeyTtlSeconds;
   const sessionKeys = createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError });

@@ -39,6 +39,9 @@ export interface ServiceOptions {
 /** Of the caller `tests`. */
 export const CALLER_SECRET = "caller-secret-of-the-tests";
 
+/** For RPC_CALLERS. */
+export const CALLER = `tests:${sha256(CALLER_SECRET)}:directory`;
+
 /** Identity and gateway on their real wires, with a database, a mini program and WeChat of their own. */
 export interface TestService extends AsyncDisposable {
   env: Env;
@@ -78,7 +81,7 @@ export async function startService({
     REDIS_URL: inject("redisUrl"),
     ...(env.MINI_APPS_FILE ? {} : { WX_MINI_APP_ID: appId, WX_MINI_APP_SECRET: secret }),
     MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
-    RPC_CALLERS: `tests:${sha256(CALLER_SECRET)}:directory,other:${sha256("other")}:admin`,
+    RPC_CALLERS: `${CALLER},other:${sha256("other")}:admin`,
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
     GATEWAY_LISTEN: "127.0.0.1:0",

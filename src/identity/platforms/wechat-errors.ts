@@ -5,34 +5,44 @@ interface ErrcodeMeaning {
   /** In English, for developers; never WeChat's own text. */
   message: string;
   retryAfterMs?: number;
+  /** For the operator. */
+  toDo?: string;
 }
+
+/** The one errcode that is asked again by itself: the code is not spent. */
+export const SYSTEM_BUSY = -1;
+
+const ALLOW_LIST = "add the address to the IP allow-list in the console";
+const CONFIRM = "have an administrator of the mini program confirm the address";
 
 /** What each errcode means here; one that is not listed is a bad response. */
 const ERRCODES: ReadonlyMap<number, ErrcodeMeaning> = new Map<number, ErrcodeMeaning>([
-  [-1, { reason: "UPSTREAM_BUSY", message: "WeChat is busy", retryAfterMs: 1_000 }],
+  [SYSTEM_BUSY, { reason: "UPSTREAM_BUSY", message: "WeChat is busy", retryAfterMs: 1_000 }],
   [40029, { reason: "LOGIN_CODE_INVALID", message: "WeChat does not know this code" }],
   [40163, { reason: "LOGIN_CODE_USED", message: "the code was used before" }],
   [40226, { reason: "LOGIN_RISK_BLOCKED", message: "WeChat blocks this person's login" }],
   [50002, { reason: "LOGIN_RISK_BLOCKED", message: "WeChat limits this person or app" }],
   [45011, { reason: "UPSTREAM_QUOTA", message: "WeChat's quota is used up", retryAfterMs: 60_000 }],
-  [40013, misconfigured("the app id is not valid")],
-  [40125, misconfigured("the AppSecret is not valid")],
-  [40164, misconfigured("this machine's address is not in the allow-list")],
-  [40243, misconfigured("the AppSecret is frozen")],
-  [41002, misconfigured("the app id was missing")],
-  [41004, misconfigured("the AppSecret was missing")],
-  [89503, misconfigured("this machine's address waits for an administrator's yes")],
-  [89506, misconfigured("this machine's address was refused by an administrator")],
-  [89507, misconfigured("this machine's address was refused by an administrator for an hour")],
   [87009, { reason: "SESSION_KEY_STALE", message: "WeChat knows another session_key" }],
   // Healed by another token; this is for when that did not help.
-  [40001, { reason: "UPSTREAM_BUSY", message: "WeChat refuses its token", retryAfterMs: 1_000 }],
-  [40014, { reason: "UPSTREAM_BUSY", message: "WeChat refuses its token", retryAfterMs: 1_000 }],
-  [42001, { reason: "UPSTREAM_BUSY", message: "WeChat refuses its token", retryAfterMs: 1_000 }],
+  ...[40001, 40014, 42001].map((errcode): [number, ErrcodeMeaning] => {
+    const message = "WeChat refuses its token";
+    return [errcode, { reason: "UPSTREAM_BUSY", message, retryAfterMs: 1_000 }];
+  }),
+  [40013, misconfigured("the app id is not valid", "compare the app id with the console's")],
+  [40125, misconfigured("the AppSecret is not valid", "configure the AppSecret of the console")],
+  [40164, misconfigured("this machine's address is not allowed", ALLOW_LIST)],
+  [40243, misconfigured("the AppSecret is frozen", "unfreeze it in the console")],
+  [41002, misconfigured("the app id was missing", "configure the app id")],
+  [41004, misconfigured("the AppSecret was missing", "configure the AppSecret")],
+  [89503, misconfigured("this machine's address waits for a yes", CONFIRM)],
+  [89506, misconfigured("this machine's address was refused", CONFIRM)],
+  [89507, misconfigured("this machine's address was refused for an hour", CONFIRM)],
 ]);
 
-function misconfigured(what: string): ErrcodeMeaning {
-  return { reason: "APP_MISCONFIGURED", message: `WeChat refuses this mini program: ${what}` };
+function misconfigured(what: string, toDo: string): ErrcodeMeaning {
+  const message = `WeChat refuses this mini program: ${what}`;
+  return { reason: "APP_MISCONFIGURED", message, toDo };
 }
 
 /** WeChat's own words, for the log. */
@@ -41,10 +51,12 @@ class WechatError extends Error {
   /** `ERRCODE` or `ERRCODE rid RID`. */
   readonly code: string;
   readonly errcode: number;
+  readonly toDo: string | undefined;
 
-  constructor(errcode: number, rid: string | undefined) {
+  constructor(errcode: number, rid: string | undefined, toDo: string | undefined) {
     super("WeChat answered an errcode");
     this.errcode = errcode;
+    this.toDo = toDo;
     this.code = rid ? `${errcode} rid ${rid}` : String(errcode);
   }
 }
@@ -59,7 +71,7 @@ export function ofErrcode(errcode: unknown, errmsg: unknown): IdentityError {
   const meaning = ERRCODES.get(Number(errcode));
   // WeChat's support asks for the rid; the rest of errmsg may hold our address or worse.
   const rid = /rid: ([0-9a-f-]{8,40})/.exec(String(errmsg))?.[1];
-  const cause = new WechatError(Number(errcode), rid);
+  const cause = new WechatError(Number(errcode), rid, meaning?.toDo);
   if (!meaning) return badResponse("an unknown errcode", cause);
   const { reason, message, retryAfterMs } = meaning;
   return new IdentityError(reason, message, { cause, ...(retryAfterMs ? { retryAfterMs } : {}) });

@@ -1,9 +1,13 @@
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { type Dispatcher, Pool } from "undici";
 import type { WechatConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
-import { badResponse, busy, ofErrcode } from "./wechat-errors.ts";
+import { badResponse, busy, errcodeOf, ofErrcode, SYSTEM_BUSY } from "./wechat-errors.ts";
 
-/** Calls to WeChat with every wait and size bounded. Nothing is asked twice here. */
+/**
+ * Calls to WeChat with every wait and size bounded. Only "system busy" is asked again, twice at most
+ * and within the same time: anything else may have spent what was handed in.
+ */
 export interface WechatHttp {
   /** WeChat's reply; rejects with what its errcode means. The path holds secrets: never log it. */
   get(path: string, query: Record<string, string>, signal: AbortSignal): Promise<WechatReply>;
@@ -20,6 +24,10 @@ export type WechatReply = Record<string, unknown>;
 
 export function createWechatHttp(config: WechatConfig): WechatHttp {
   const { timeoutMs } = config;
+  const again = retry(
+    handleWhen((error) => errcodeOf(error) === SYSTEM_BUSY),
+    { maxAttempts: 2, backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 400 }) },
+  );
   const pool = new Pool(config.baseUrl, {
     connections: config.connections,
     connectTimeout: timeoutMs,
@@ -30,7 +38,8 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
   });
   const ask = async (request: Dispatcher.RequestOptions, signal: AbortSignal) => {
     const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    return toReply(await send(pool, { ...request, signal: within }, signal));
+    const once = async () => toReply(await send(pool, { ...request, signal: within }, signal));
+    return again.execute(once, within);
   };
   return {
     get: (path, query, signal) => ask({ method: "GET", path: withQuery(path, query) }, signal),

@@ -7,6 +7,7 @@ import type { RpcMetrics } from "../../metrics.ts";
 import type { Callers } from "../callers.ts";
 import { IdentityError } from "../errors.ts";
 import type { Tokens } from "../tokens.ts";
+import { createCallRecord } from "./call-record.ts";
 import { findEntry, type Lane, type MethodTable } from "./method-table.ts";
 
 /** What a wire knows about a call. */
@@ -43,6 +44,7 @@ export function createPipeline(
   deps: PipelineDeps,
 ): Pipeline {
   const { maxRunningCalls, maxWaitingCalls } = config;
+  const record = createCallRecord(deps);
   const lanes: Record<Lane, BulkheadPolicy> = {
     wechat: bulkhead(maxRunningCalls, maxWaitingCalls),
     own: bulkhead(maxRunningCalls, maxWaitingCalls),
@@ -56,11 +58,11 @@ export function createPipeline(
           const { who, lane, handle } = await admit(deps, method, call);
           return lanes[lane].execute(() => handle(request, who, signal), signal);
         });
-        record(deps, { method, call, requestId, startedAt });
+        record({ method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
       } catch (cause) {
         const error = toIdentityError(cause);
-        record(deps, { method, call, requestId, startedAt, error });
+        record({ method, call, requestId, startedAt, error });
         throw error;
       }
     },
@@ -133,34 +135,4 @@ function toIdentityError(error: unknown): IdentityError {
 
 function toRequestId(value: string | undefined): string {
   return value && /^[A-Za-z0-9._-]{8,64}$/.test(value) ? value : randomUUID();
-}
-
-interface Outcome {
-  method: DescMethodUnary;
-  call: Call;
-  requestId: string;
-  startedAt: number;
-  error?: IdentityError;
-}
-
-/** Reasons that somebody here has to act on. */
-const OPERATORS_BUSINESS = new Set(["INTERNAL", "APP_MISCONFIGURED", "UPSTREAM_BAD_RESPONSE"]);
-
-function record({ log, metrics }: PipelineDeps, outcome: Outcome): void {
-  const { method, call, requestId, startedAt, error } = outcome;
-  const seconds = (performance.now() - startedAt) / 1_000;
-  const reason = error?.reason ?? "OK";
-  metrics.calls.observe({ method: method.name, wire: call.wire, reason }, seconds);
-  const line = {
-    event: "call",
-    method: method.name,
-    wire: call.wire,
-    requestId,
-    reason,
-    ms: Math.round(seconds * 1e5) / 100,
-    ...(error?.cause === undefined ? {} : { err: error }),
-  };
-  if (error && OPERATORS_BUSINESS.has(error.reason)) log.error(line);
-  else if (error?.cause !== undefined) log.warn(line);
-  else log.info(line);
 }
