@@ -51,7 +51,7 @@ export async function openPhones(store: DataKeyStore, secrets: Secrets): Promise
 }
 
 /** `138****8000`; a number from abroad with its country code. */
-export function mask({ countryCode, number }: PhoneNumber): string {
+function mask({ countryCode, number }: PhoneNumber): string {
   const hidden = `${number.slice(0, Math.max(0, number.length - 8))}****${number.slice(-4)}`;
   return countryCode === "86" ? hidden : `+${countryCode} ${hidden}`;
 }
