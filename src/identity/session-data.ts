@@ -65,7 +65,12 @@ export async function resetSessionKey(
 ): Promise<void> {
   const { app, appId, openid, sessionKey } = await findSessionKey(deps, owner);
   const fresh = await deps.wechatApi.resetSessionKey(app, { openid, sessionKey }, signal);
-  await deps.sessionKeys.replace({ appId, openid }, sessionKey, fresh);
+  if (await deps.sessionKeys.replace({ appId, openid }, sessionKey, fresh)) return;
+  // A login may have brought a newer one meanwhile. Otherwise it could not be kept.
+  const kept = await deps.sessionKeys.find({ appId, openid });
+  if (kept === undefined || kept === sessionKey) {
+    throw new IdentityError("SESSION_KEY_MISSING", "the new session_key was lost: log in again");
+  }
 }
 
 async function findSessionKey(deps: SessionDataDeps, owner: Owner) {

@@ -137,6 +137,19 @@ describe.each(["grpc", "connect"] as const)("asked over %s", (wire) => {
   });
 });
 
+it("says so when the new key could not be kept", async () => {
+  const login = await service.grpc.miniLogin({ code: service.code("forgotten") });
+  const userId = login.user?.id as bigint;
+  const { user } = await service.directory.getUser({ by: { case: "id", value: userId } });
+  const key = `identity:session_key:${service.appId}:${user?.accounts[0]?.openid}`;
+  // Redis forgets the old one while WeChat is still at it.
+  service.simulator.faults.set({ path: "/wxa/resetusersessionkey", latencyMs: 1_000 });
+  expect(await service.redis.pexpire(key, 500)).toBe(1);
+  const reset = service.directory.resetSessionKey({ userId });
+  await expect(reset).rejects.toMatchObject({ reason: "SESSION_KEY_MISSING" });
+  service.simulator.faults.clear();
+});
+
 it("tells no session_key and no access token to the log", () => {
   const lines = JSON.stringify(service.logs);
   for (const person of ["person-grpc", "person-connect"]) {

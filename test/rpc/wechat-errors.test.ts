@@ -49,3 +49,22 @@ it("tells the operator what to do, with WeChat's rid, at error once a minute", a
     },
   });
 });
+
+it.each([
+  [40002, "INTERNAL"],
+  [41008, "INTERNAL"],
+  [50002, "LOGIN_RISK_BLOCKED"],
+  [89503, "APP_MISCONFIGURED"],
+  [99999, "UPSTREAM_BAD_RESPONSE"],
+])("takes errcode %s for %s", async (errcode, reason) => {
+  service.simulator.faults.set({ errcode });
+  await expect(login()).rejects.toMatchObject({ reason });
+});
+
+it("keeps WeChat's older kind of request id, too", async () => {
+  const errmsg = "invalid code hints: [ req_id: aBcD-12345678 ]";
+  const body = JSON.stringify({ errcode: 40029, errmsg });
+  service.simulator.faults.set({ reply: { status: 200, contentType: "text/plain", body } });
+  await expect(login()).rejects.toMatchObject({ reason: "LOGIN_CODE_INVALID" });
+  expect(JSON.stringify(service.logs.at(-1))).toContain('"code":"40029 rid aBcD-12345678"');
+});

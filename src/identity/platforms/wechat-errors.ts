@@ -23,7 +23,12 @@ const ERRCODES: ReadonlyMap<number, ErrcodeMeaning> = new Map<number, ErrcodeMea
   [40226, { reason: "LOGIN_RISK_BLOCKED", message: "WeChat blocks this person's login" }],
   [50002, { reason: "LOGIN_RISK_BLOCKED", message: "WeChat limits this person or app" }],
   [45011, { reason: "UPSTREAM_QUOTA", message: "WeChat's quota is used up", retryAfterMs: 60_000 }],
+  [87007, { reason: "SESSION_KEY_STALE", message: "WeChat has let the session_key expire" }],
   [87009, { reason: "SESSION_KEY_STALE", message: "WeChat knows another session_key" }],
+  // Wrong grant_type, no openid, no code, no such signature: ours to get right.
+  ...[40002, 40003, 41008, 47001, 87008].map((errcode): [number, ErrcodeMeaning] => {
+    return [errcode, { reason: "INTERNAL", message: "something went wrong on our side" }];
+  }),
   // Healed by another token; this is for when that did not help.
   ...[40001, 40014, 42001].map((errcode): [number, ErrcodeMeaning] => {
     const message = "WeChat refuses its token";
@@ -70,7 +75,7 @@ export function errcodeOf(error: unknown): number | undefined {
 export function ofErrcode(errcode: unknown, errmsg: unknown): IdentityError {
   const meaning = ERRCODES.get(Number(errcode));
   // WeChat's support asks for the rid; the rest of errmsg may hold our address or worse.
-  const rid = /rid: ([0-9a-f-]{8,40})/.exec(String(errmsg))?.[1];
+  const rid = /(?:rid|req_id): ?([\w-]{8,40})/.exec(String(errmsg))?.[1];
   const cause = new WechatError(Number(errcode), rid, meaning?.toDo);
   if (!meaning) return badResponse("an unknown errcode", cause);
   const { reason, message, retryAfterMs } = meaning;

@@ -10,7 +10,7 @@ import type { WechatTokens } from "./wechat-token.ts";
 
 /** WeChat does not take the access token: it was replaced (40001, 40014) or has ended (42001). */
 const TOKEN_REFUSED = new Set([40001, 40014, 42001]);
-const KEY_REFUSED = 87009;
+const KEY_REFUSED = new Set([87007, 87009]);
 const CODE_REFUSED = 40029;
 
 const PHONE_PATH = "/wxa/business/getuserphonenumber";
@@ -78,7 +78,7 @@ export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): W
       askWithProof("/wxa/checksession", app, proof, signal).then(
         () => true,
         (error) => {
-          if (errcodeOf(error) === KEY_REFUSED) return false;
+          if (KEY_REFUSED.has(errcodeOf(error) ?? 0)) return false;
           throw error;
         },
       ),
