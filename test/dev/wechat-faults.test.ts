@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import type { WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import { APP, startSimulator } from "../support/mini-apps.ts";
 
-const APP = {
-  appId: "wxaaaa",
-  secret: "0123456789abcdef",
-  secrets: ["0123456789abcdef"],
-  unionScope: "main",
-};
 const LOGIN = "/sns/jscode2session";
 const TOKEN = "/cgi-bin/stable_token";
 const PHONE = "/wxa/business/getuserphonenumber";
@@ -14,10 +9,7 @@ const PHONE = "/wxa/business/getuserphonenumber";
 let simulator: WechatSimulator;
 
 beforeEach(async () => {
-  simulator = await startWechatSimulator({
-    listen: { host: "127.0.0.1", port: 0 },
-    miniApps: [APP],
-  });
+  simulator = await startSimulator();
 });
 
 afterEach(() => simulator.close());

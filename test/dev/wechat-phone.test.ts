@@ -1,18 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import type { WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import { APP, OTHER, startSimulator } from "../support/mini-apps.ts";
 
-const APP = {
-  appId: "wxaaaa",
-  secret: "0123456789abcdef",
-  secrets: ["0123456789abcdef"],
-  unionScope: "main",
-};
-const OTHER = {
-  appId: "wxbbbb",
-  secret: "fedcba9876543210",
-  secrets: ["fedcba9876543210"],
-  unionScope: "main",
-};
 const PATH = "/wxa/business/getuserphonenumber";
 
 let nowMs = 0;
@@ -20,10 +9,7 @@ let simulator: WechatSimulator;
 
 beforeEach(async () => {
   nowMs = 1_000_000_500;
-  simulator = await startWechatSimulator(
-    { listen: { host: "127.0.0.1", port: 0 }, miniApps: [APP, OTHER] },
-    { now: () => nowMs },
-  );
+  simulator = await startSimulator(() => nowMs);
 });
 
 afterEach(() => simulator.close());

@@ -1,28 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
-
-const APP = {
-  appId: "wxaaaa",
-  secret: "0123456789abcdef",
-  secrets: ["0123456789abcdef"],
-  unionScope: "main",
-};
-const OTHER = {
-  appId: "wxbbbb",
-  secret: "fedcba9876543210",
-  secrets: ["fedcba9876543210"],
-  unionScope: "main",
-};
+import type { WechatSimulator } from "../../src/dev/wechat-simulator.ts";
+import { APP, OTHER, startSimulator } from "../support/mini-apps.ts";
 
 let nowMs = 0;
 let simulator: WechatSimulator;
 
 beforeEach(async () => {
   nowMs = 1_000_000;
-  simulator = await startWechatSimulator(
-    { listen: { host: "127.0.0.1", port: 0 }, miniApps: [APP, OTHER] },
-    { now: () => nowMs },
-  );
+  simulator = await startSimulator(() => nowMs);
 });
 
 afterEach(() => simulator.close());
