@@ -15,17 +15,21 @@ const FOLDER = fileURLToPath(new URL("../../../drizzle", import.meta.url));
 
 /** Brings the schema up to date. Safe to run on many machines at once: one does it, the rest wait. */
 export async function migrateDatabase(config: DatabaseConfig): Promise<void> {
-  const connection = connect(config, 1);
+  // One holds the lock, one migrates.
+  const connections = connect(config, 2);
   try {
-    await connection`select pg_advisory_lock(${MIGRATION_LOCK})`;
-    const db = drizzle(connection);
-    refuseNewer(await latestApplied((query) => db.execute(sql.raw(query))));
-    await migrate(db, { migrationsFolder: FOLDER });
-    await connection`select pg_advisory_unlock(${MIGRATION_LOCK})`;
+    // A transaction's lock goes with it, and stays on one connection also behind PgBouncer, which
+    // would hand a session's lock to somebody else.
+    await connections.begin(async (holder) => {
+      await holder`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+      const db = drizzle(connections);
+      refuseNewer(await latestApplied((query) => db.execute(sql.raw(query))));
+      await migrate(db, { migrationsFolder: FOLDER });
+    });
   } catch (error) {
     throw toStartError(error);
   } finally {
-    await connection.end({ timeout: 5 });
+    await connections.end({ timeout: 5 });
   }
 }
 
