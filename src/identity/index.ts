@@ -61,57 +61,14 @@ export async function createIdentity(
   { log, metrics, now = Date.now }: IdentityDependencies,
 ): Promise<Identity> {
   await using opened = new AsyncDisposableStack();
-  const secrets = createSecrets(config.masterKeys);
-  const db = opened.adopt(openDb(config.database), (it) => it.close());
-  await assertSchema(db);
-  const keys = await openKeyRing(createSigningKeyStore(db), secrets, now);
-  const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
-  const onError = (err: Error) => {
-    if (redisIsDue()) log.warn({ event: "redis", err });
-  };
-  const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
-  const ttlSeconds = config.sessionKeyTtlSeconds;
-  const sessionKeys = createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError });
-  const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
-  const withSecret = createWithSecret();
-  const wechat = createWechat(http, withSecret);
-  const wechatTokens = createWechatTokens({
-    fetchToken: createFetchToken(http, withSecret),
-    cache: openSharedTokens(redis.redis, secrets, { onError, now }),
-    onError: (err) => log.warn({ event: "wechat token", err }),
-    now,
-  });
-  const wechatApi = createWechatServerApi(http, wechatTokens);
-
-  const tokens = createTokens(config.tokens, keys, now);
-  const miniApps = createMiniApps(config.miniApps);
-  const users = createUserStore(db);
-  const accounts = createAccountStore(db);
-  const unions = createUnionStore(db);
-  const phones = await openPhones(createDataKeyStore(db), secrets);
-  const deps = {
-    miniApps,
-    wechat,
-    wechatApi,
-    phones,
-    users,
-    unions,
-    accounts,
-    sessionKeys,
-    tokens,
-    keys,
-    now,
-  };
-  const methods = new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]);
-  const callers = createCallers(config.callers);
+  const { deps, db, redis } = await openAll(opened, config, { log, now });
   const pipeline = createPipeline(config.rpc, {
-    methods,
-    tokens,
-    callers,
+    methods: new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]),
+    tokens: deps.tokens,
+    callers: createCallers(config.callers),
     log,
     metrics: metrics.rpc,
   });
-
   const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
   const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());
   const health = () => readHealth(db, redis);
@@ -127,10 +84,50 @@ export async function createIdentity(
     addresses: { grpc: formatAddress(grpc.address), connect: formatAddress(connect.address) },
     client: createLocalClient(pipeline),
     health,
-    reload: (next) => miniApps.replace(next.miniApps),
+    reload: (next) => deps.miniApps.replace(next.miniApps),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What the use cases work with; `opened` closes it. */
+async function openAll(
+  opened: AsyncDisposableStack,
+  config: IdentityConfig,
+  { log, now }: { log: Logger; now: () => number },
+) {
+  const secrets = createSecrets(config.masterKeys);
+  const db = opened.adopt(openDb(config.database), (it) => it.close());
+  await assertSchema(db);
+  const keys = await openKeyRing(createSigningKeyStore(db), secrets, now);
+  const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
+  const onError = (err: Error) => {
+    if (redisIsDue()) log.warn({ event: "redis", err });
+  };
+  const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
+  const ttlSeconds = config.sessionKeyTtlSeconds;
+  const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
+  const withSecret = createWithSecret();
+  const wechatTokens = createWechatTokens({
+    fetchToken: createFetchToken(http, withSecret),
+    cache: openSharedTokens(redis.redis, secrets, { onError, now }),
+    onError: (err) => log.warn({ event: "wechat token", err }),
+    now,
+  });
+  const deps = {
+    miniApps: createMiniApps(config.miniApps),
+    wechat: createWechat(http, withSecret),
+    wechatApi: createWechatServerApi(http, wechatTokens),
+    phones: await openPhones(createDataKeyStore(db), secrets),
+    users: createUserStore(db),
+    unions: createUnionStore(db),
+    accounts: createAccountStore(db),
+    sessionKeys: createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError }),
+    tokens: createTokens(config.tokens, keys, now),
+    keys,
+    now,
+  };
+  return { deps, db, redis };
 }
 
 /** Redis is missed, but not needed: a login works without it. */

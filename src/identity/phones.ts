@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { ConfigError } from "../config-values.ts";
 import type { UserId } from "./ids.ts";
 import type { Secrets } from "./secrets.ts";
 import type { DataKeyStore } from "./store/data-keys.ts";
@@ -31,10 +32,7 @@ export interface Phones {
 export async function openPhones(store: DataKeyStore, secrets: Secrets): Promise<Phones> {
   const place = "data_keys:phone_index";
   const fresh = secrets.seal(randomBytes(32).toString("base64"), place);
-  const key = Buffer.from(
-    secrets.open(await store.findOrAdd("phone_index", fresh), place),
-    "base64",
-  );
+  const key = openKey(secrets, await store.findOrAdd("phone_index", fresh), place);
   const indexOf = (e164: string) => createHmac("sha256", key).update(e164).digest("base64url");
   return {
     toStored: (phone, userId) => {
@@ -48,6 +46,14 @@ export async function openPhones(store: DataKeyStore, secrets: Secrets): Promise
     open: (phoneSealed, userId) => secrets.open(phoneSealed, placeOf(userId)),
     indexOf,
   };
+}
+
+function openKey(secrets: Secrets, sealed: string, place: string): Buffer {
+  try {
+    return Buffer.from(secrets.open(sealed, place), "base64");
+  } catch {
+    throw new ConfigError("MASTER_KEYS does not open the key of the phone numbers: one is missing");
+  }
 }
 
 /** `138****8000`; a number from abroad with its country code. */
