@@ -58,7 +58,8 @@ function openKey(secrets: Secrets, sealed: string, place: string): Buffer {
 
 /** `138****8000`; a number from abroad with its country code. */
 function mask({ countryCode, number }: PhoneNumber): string {
-  const hidden = `${number.slice(0, Math.max(0, number.length - 8))}****${number.slice(-4)}`;
+  const end = number.slice(number.length < 8 ? -2 : -4);
+  const hidden = `${number.slice(0, Math.max(0, number.length - 8))}****${end}`;
   return countryCode === "86" ? hidden : `+${countryCode} ${hidden}`;
 }
 

@@ -43,6 +43,7 @@ it("opens a number for its own user only", async () => {
 it.each([
   [{ countryCode: "86", number: "13800138000" }, "138****8000"],
   [{ countryCode: "852", number: "51234567" }, "+852 ****4567"],
+  [{ countryCode: "290", number: "51234" }, "+290 ****34"],
   [{ countryCode: "1", number: "2025550123" }, "+1 20****0123"],
 ])("masks %j as %s", async (phone, masked) => {
   expect((await open(old)).toStored(phone, 1 as UserId).phoneMasked).toBe(masked);
