@@ -65,7 +65,7 @@ module.exports = {
     only(
       "jose",
       packages("jose"),
-      "^src/identity/(tokens|keys)\\.ts$",
+      "^src/(access-token|token-verifier|identity/(tokens|keys))\\.ts$",
       "Tokens are made and read in one place.",
     ),
     only(

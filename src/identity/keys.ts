@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK } from "jose";
+import { SIGNING_ALGORITHM } from "../access-token.ts";
 import { ConfigError } from "../config-values.ts";
 import type { Secrets } from "./secrets.ts";
 import type { PublicJwk, SigningKeyRow, SigningKeyStore } from "./store/signing-keys.ts";
-
-export const SIGNING_ALGORITHM = "ES256";
 
 /** How often an unknown kid may make us look into the database. */
 const RELOAD_INTERVAL_MS = 30_000;
