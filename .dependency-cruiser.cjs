@@ -86,6 +86,12 @@ module.exports = {
       { path: "^src/dev/", dynamic: false, dependencyTypesNot: ["type-only"] },
       "A static import would load it in production.",
     ),
+    never(
+      "cli-on-demand",
+      { path: "^src/", pathNot: "^src/(cli/|roles\\.ts$)" },
+      { path: "^src/cli/" },
+      "Operators' commands are no part of a service.",
+    ),
     never("resolves", {}, { couldNotResolve: true }, "An import that leads nowhere."),
   ],
   options: {

@@ -6,7 +6,7 @@ export const SIGNING_ALGORITHM = "ES256";
 export const TOKEN_TYPE = "at+jwt";
 
 /** A longer one is not looked at. */
-export const MAX_TOKEN_LENGTH = 4_096;
+const MAX_TOKEN_LENGTH = 4_096;
 
 /** How far the clocks of two machines may be apart. */
 const CLOCK_TOLERANCE_SECONDS = 30;

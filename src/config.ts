@@ -14,7 +14,7 @@ import {
 } from "./config-values.ts";
 
 /** What a process is started as. */
-export type Role = "all" | "identity" | "gateway" | "migrate" | "simulator";
+export type Role = "all" | "identity" | "gateway" | "migrate" | "simulator" | "cli";
 
 /** Host and port to listen on; port 0 takes any free one. */
 export interface Address {
@@ -77,6 +77,8 @@ export interface CallerConfig {
 export interface TokenConfig {
   issuer: string;
   accessTtlSeconds: number;
+  /** How long a login lives, whatever is done with it. */
+  refreshTtlSeconds: number;
 }
 
 export interface RpcConfig {
@@ -133,6 +135,7 @@ const NAMES = [
   "MASTER_KEYS",
   "TOKEN_ISSUER",
   "ACCESS_TOKEN_TTL",
+  "REFRESH_TOKEN_TTL",
   "SESSION_KEY_TTL",
   "RPC_CALLERS",
   "GRPC_LISTEN",
@@ -194,6 +197,10 @@ export function toDatabaseConfig(env: Env): DatabaseConfig {
   };
 }
 
+export function toMasterKeyConfig(env: Env): MasterKey[] {
+  return toMasterKeys(required(env, "MASTER_KEYS"));
+}
+
 export function toIdentityConfig(env: Env): IdentityConfig {
   return {
     database: toDatabaseConfig(env),
@@ -209,11 +216,8 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       maxResponseBytes: 64 * 1024,
       connections: 64,
     },
-    masterKeys: toMasterKeys(required(env, "MASTER_KEYS")),
-    tokens: {
-      issuer: toUrl("TOKEN_ISSUER", env.TOKEN_ISSUER ?? "http://127.0.0.1:8080", HTTP),
-      accessTtlSeconds: toSeconds("ACCESS_TOKEN_TTL", env.ACCESS_TOKEN_TTL ?? "7d"),
-    },
+    masterKeys: toMasterKeyConfig(env),
+    tokens: toTokenConfig(env),
     sessionKeyTtlSeconds: toSeconds("SESSION_KEY_TTL", env.SESSION_KEY_TTL ?? "72h"),
     callers: env.RPC_CALLERS ? toCallers(env.RPC_CALLERS) : [],
     rpc: {
@@ -260,6 +264,16 @@ function fromProcess(): NodeJS.ProcessEnv {
     }
   }
   return process.env;
+}
+
+function toTokenConfig(env: Env): TokenConfig {
+  const accessTtlSeconds = toSeconds("ACCESS_TOKEN_TTL", env.ACCESS_TOKEN_TTL ?? "2h");
+  const refreshTtlSeconds = toSeconds("REFRESH_TOKEN_TTL", env.REFRESH_TOKEN_TTL ?? "30d");
+  if (accessTtlSeconds > refreshTtlSeconds) {
+    throw new ConfigError("ACCESS_TOKEN_TTL is longer than REFRESH_TOKEN_TTL");
+  }
+  const issuer = toUrl("TOKEN_ISSUER", env.TOKEN_ISSUER ?? "http://127.0.0.1:8080", HTTP);
+  return { issuer, accessTtlSeconds, refreshTtlSeconds };
 }
 
 function toWechatUrl(env: Env): string {

@@ -7,12 +7,12 @@ import { StartError } from "./start-error.ts";
 /** After this long a process that should be gone is ended. */
 const EXIT_TIMEOUT_MS = 20_000;
 
-async function main(role: Role): Promise<void> {
+async function main(role: Role, words: readonly string[]): Promise<void> {
   const env = readEnv();
   const log = createLogger(toLogConfig(env), role);
   for (const name of likelyMisspellings()) log.warn({ event: "misspelling", name });
   const stopped = untilSignal();
-  const running = await ROLES[role](env, log);
+  const running = await ROLES[role](env, log, words);
   if (!running) {
     log.info({ event: "done" });
     return;
@@ -56,6 +56,6 @@ function fail(error: unknown): void {
   process.stderr.write(`mini-identity: ${text}\n`);
 }
 
-const [role = "all"] = process.argv.slice(2);
-if (Object.hasOwn(ROLES, role)) await main(role as Role).catch(fail);
+const [role = "all", ...words] = process.argv.slice(2);
+if (Object.hasOwn(ROLES, role)) await main(role as Role, words).catch(fail);
 else fail(new ConfigError(`the role is one of ${Object.keys(ROLES).join(", ")}`));

@@ -28,8 +28,12 @@ export interface Running extends AsyncDisposable {
   welcome?: string;
 }
 
-/** Starts one role. */
-export type Start = (env: Env, log: Logger) => Promise<Running | undefined>;
+/** Starts one role; `words` is what stands behind it on the command line. */
+export type Start = (
+  env: Env,
+  log: Logger,
+  words: readonly string[],
+) => Promise<Running | undefined>;
 
 export const ROLES: Readonly<Record<Role, Start>> = {
   all: startAll,
@@ -37,6 +41,7 @@ export const ROLES: Readonly<Record<Role, Start>> = {
   gateway: startGateway,
   migrate: startMigrate,
   simulator: startSimulator,
+  cli: runCli,
 };
 
 /** How long /readyz waits for the connection to identity. */
@@ -107,6 +112,11 @@ async function startSimulator(env: Env): Promise<Running> {
     await startWechatSimulator(toSimulatorConfig(await withDefaults(env))),
   );
   return running(opened, { simulator: new URL(simulator.url).host });
+}
+
+async function runCli(env: Env, log: Logger, words: readonly string[]): Promise<undefined> {
+  const { runCommand } = await import("./cli/index.ts");
+  await runCommand(await withDefaults(env), log, words);
 }
 
 async function withDefaults(env: Env): Promise<Env> {

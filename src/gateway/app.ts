@@ -8,6 +8,7 @@ import { GatewayError } from "./errors.ts";
 import { requestLog } from "./request-log.ts";
 import { addAuthRoutes } from "./routes/auth.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
+import { addLoginSessionRoutes } from "./routes/login-sessions.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
 import { addUserRoutes } from "./routes/users.ts";
 import { refuseInvalid } from "./validation.ts";
@@ -30,6 +31,7 @@ export function createApp(
     throw new GatewayError("ROUTE_NOT_FOUND");
   });
   addAuthRoutes(app, config, dependencies);
+  addLoginSessionRoutes(app, config, dependencies);
   addUserRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);

@@ -14,15 +14,21 @@ const ErrorSchema = z
 /** How the OpenAPI document names the access token. */
 export const BEARER = "accessToken";
 
+const FAILED = {
+  default: {
+    description: "Refused or failed",
+    content: { "application/json": { schema: ErrorSchema } },
+  },
+} as const;
+
 /** The answers of a route: this one, or an error. */
 export function repliesWith<Schema extends z.ZodType>(description: string, schema: Schema) {
-  return {
-    200: { description, content: { "application/json": { schema } } },
-    default: {
-      description: "Refused or failed",
-      content: { "application/json": { schema: ErrorSchema } },
-    },
-  } as const;
+  return { 200: { description, content: { "application/json": { schema } } }, ...FAILED } as const;
+}
+
+/** The answers of a route that has nothing to say: 204, or an error. */
+export function repliesWithNothing(description: string) {
+  return { 204: { description }, ...FAILED } as const;
 }
 
 /** A JSON body, always there. */

@@ -18,6 +18,8 @@ export interface ErrorBody {
 /** What identity calls a field, by the name that the gateway's clients know it under. */
 const CLIENT_NAMES: Readonly<Record<string, string>> = {
   app_id: "appId",
+  refresh_token: "refreshToken",
+  session_id: "id",
   idempotency_key: "Idempotency-Key",
   expected_version: "If-Match",
   "user_info.nickname": "userInfo.nickName",

@@ -75,6 +75,18 @@ export const MESSAGES = {
     "zh-CN": "登录已过期，请重新登录",
     en: "Your login has expired. Please log in again",
   },
+  TOKEN_REVOKED: {
+    "zh-CN": "登录已退出，请重新登录",
+    en: "You have been logged out. Please log in again",
+  },
+  REFRESH_TOKEN_INVALID: {
+    "zh-CN": "登录已过期，请重新登录",
+    en: "Your login has expired. Please log in again",
+  },
+  REFRESH_TOKEN_REUSED: {
+    "zh-CN": "登录状态异常，为了账号安全请重新登录",
+    en: "Something is wrong with your login. To keep your account safe, please log in again",
+  },
   STORAGE_UNAVAILABLE: {
     "zh-CN": "服务暂时不可用，请稍后再试",
     en: "The service is not available right now. Please try again shortly",

@@ -27,21 +27,25 @@ export const LoginBody = z
   })
   .openapi("LoginBody");
 
-/** The headers of a login. */
-export const LoginHeaders = z.object({
+/** The header that makes a lost reply safe to ask for again. */
+export const RetryHeaders = z.object({
   "Idempotency-Key": z
     .string()
     .regex(/^[A-Za-z0-9_-]{16,64}$/)
     .optional()
-    .openapi({ description: "The same for a login and its retries" }),
+    .openapi({ description: "The same for a request and its retries" }),
 });
+
+const tokens = {
+  token: z.string(),
+  expiresIn: z.int().openapi({ description: "Seconds" }),
+  refreshToken: z.string().openapi({ description: "For one refresh; keep it safe" }),
+};
 
 /** The answer to a login. */
 export const LoginReply = z
   .object({
-    token: z.string(),
-    expiresIn: z.int().openapi({ description: "Seconds" }),
-    refreshToken: z.string(),
+    ...tokens,
     user: z.object({
       id: z.int(),
       username: z.string(),
@@ -51,6 +55,37 @@ export const LoginReply = z
     isNewUser: z.boolean(),
   })
   .openapi("LoginReply");
+
+/** `POST /api/v1/auth/refresh`. */
+export const RefreshBody = z
+  .strictObject({
+    refreshToken: z
+      .string({ error: "REFRESH_TOKEN_INVALID" })
+      .regex(/^[A-Za-z0-9_-]{1,256}$/, { error: "REFRESH_TOKEN_INVALID" }),
+  })
+  .openapi("RefreshBody");
+
+/** The answer to a refresh. */
+export const RefreshReply = z.object(tokens).openapi("RefreshReply");
+
+/** A person's own logins. */
+export const LoginSessions = z
+  .object({
+    sessions: z.array(
+      z.object({
+        id: z.string(),
+        appId: z.string(),
+        device: z.string(),
+        createdAt: z.iso.datetime(),
+        lastUsedAt: z.iso.datetime(),
+        current: z.boolean().openapi({ description: "Whether it is this request's own" }),
+      }),
+    ),
+  })
+  .openapi("LoginSessions");
+
+/** Which login. */
+export const LoginSessionParams = z.object({ id: z.uuid() });
 
 /** `PATCH /api/v1/users/me`: what is absent stays, what is empty is cleared. */
 export const ProfileBody = z

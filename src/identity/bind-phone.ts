@@ -26,7 +26,6 @@ export async function bindPhone(
   }
   // Before WeChat is asked: afterwards the code is spent, and paid for.
   const app = deps.miniApps.find(appId);
-  await getProfile(deps, userId);
   const phone = await deps.wechatApi.phoneNumber(app, code, signal);
   const user = await deps.users.bindPhone(userId, deps.phones.toStored(phone, userId));
   return user ?? getProfile(deps, userId);

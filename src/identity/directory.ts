@@ -4,7 +4,6 @@ import type { MiniApps } from "./mini-apps.ts";
 import type { Phones } from "./phones.ts";
 import type { AccountStore, OwnedAccount } from "./store/accounts.ts";
 import type { User, UserStore } from "./store/users.ts";
-import type { Subject, Tokens } from "./tokens.ts";
 
 const MAX_BATCH = 100;
 
@@ -12,7 +11,6 @@ export interface DirectoryDeps {
   users: UserStore;
   accounts: AccountStore;
   miniApps: MiniApps;
-  tokens: Tokens;
   phones: Phones;
 }
 
@@ -48,18 +46,6 @@ export async function batchGetUsers(
     throw new IdentityError("INVALID_FIELD", "ids are not 1 to 100", { field: "ids" });
   }
   return people(deps, [...new Set(ids.map((id) => toUserId(id, "ids")))]);
-}
-
-/** Whom an access token speaks for. */
-export async function verifyToken(
-  { tokens, users }: DirectoryDeps,
-  accessToken: string,
-): Promise<{ subject: Subject; user: User }> {
-  const subject = await tokens.verify(accessToken);
-  const user = await users.find(subject.userId);
-  if (!user) throw new IdentityError("USER_NOT_FOUND", "the user does not exist");
-  if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
-  return { subject, user };
 }
 
 async function find(deps: DirectoryDeps, by: LookUp): Promise<UserId | undefined> {

@@ -5,14 +5,20 @@ import { due, type Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Health } from "../ops-server.ts";
 import { createCallers } from "./callers.ts";
+import { openDataKey } from "./data-keys.ts";
+import { createExchanger } from "./exchange.ts";
 import { openKeyRing } from "./keys.ts";
+import { startMaintenance } from "./maintenance.ts";
 import { createMiniApps } from "./mini-apps.ts";
-import { openPhones } from "./phones.ts";
+import { createPhones } from "./phones.ts";
 import { createWechat } from "./platforms/wechat.ts";
 import { createWechatHttp } from "./platforms/wechat-http.ts";
 import { createWithSecret } from "./platforms/wechat-secrets.ts";
 import { createFetchToken, createWechatServerApi } from "./platforms/wechat-server-api.ts";
 import { createWechatTokens } from "./platforms/wechat-token.ts";
+import { createRefreshTokens } from "./refresh-tokens.ts";
+import { assertMasterKeys } from "./rewrap.ts";
+import { createAdminMethods } from "./rpc/admin-methods.ts";
 import { startConnectServer } from "./rpc/connect-server.ts";
 import { createDirectoryMethods } from "./rpc/directory-methods.ts";
 import { startGrpcServer } from "./rpc/grpc-server.ts";
@@ -23,12 +29,19 @@ import { createSecrets } from "./secrets.ts";
 import { createAccountStore } from "./store/accounts.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
 import { type Db, openDb } from "./store/db.ts";
+import { createExchangeStore } from "./store/exchanges.ts";
+import { createLeaseStore } from "./store/leases.ts";
+import { createLoginSessionStore } from "./store/login-sessions.ts";
+import { createLoginStore } from "./store/logins.ts";
 import { assertSchema } from "./store/migrate.ts";
+import { createPruningStore } from "./store/pruning.ts";
 import { openRedis, type RedisConnection } from "./store/redis.ts";
+import { createSealedValueStore } from "./store/sealed-values.ts";
 import { createSessionKeyStore } from "./store/session-keys.ts";
 import { openSharedTokens } from "./store/shared-tokens.ts";
 import { createSigningKeyStore } from "./store/signing-keys.ts";
 import { createUnionStore } from "./store/unions.ts";
+import { createUserControlStore } from "./store/user-control.ts";
 import { createUserStore } from "./store/users.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -63,8 +76,13 @@ export async function createIdentity(
   await using opened = new AsyncDisposableStack();
   const { deps, db, redis } = await openAll(opened, config, { log, now });
   const pipeline = createPipeline(config.rpc, {
-    methods: new Map([createIdentityMethods(deps), createDirectoryMethods(deps)]),
+    methods: new Map([
+      createIdentityMethods(deps),
+      createDirectoryMethods(deps),
+      createAdminMethods(deps),
+    ]),
     tokens: deps.tokens,
+    loginSessions: deps.loginSessions,
     callers: createCallers(config.callers),
     log,
     metrics: metrics.rpc,
@@ -99,7 +117,15 @@ async function openAll(
   const secrets = createSecrets(config.masterKeys);
   const db = opened.adopt(openDb(config.database), (it) => it.close());
   await assertSchema(db);
-  const keys = await openKeyRing(createSigningKeyStore(db), secrets, now);
+  await assertMasterKeys(createSealedValueStore(db), secrets);
+  const keys = opened.adopt(
+    await openKeyRing(createSigningKeyStore(db), secrets, {
+      accessTtlSeconds: config.tokens.accessTtlSeconds,
+      onError: (err) => log.warn({ event: "signing keys", err }),
+      now,
+    }),
+    (it) => it.close(),
+  );
   const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
   const onError = (err: Error) => {
     if (redisIsDue()) log.warn({ event: "redis", err });
@@ -114,19 +140,33 @@ async function openAll(
     onError: (err) => log.warn({ event: "wechat token", err }),
     now,
   });
+  const dataKeys = createDataKeyStore(db);
+  const refreshTokens = createRefreshTokens(await openDataKey(dataKeys, secrets, "refresh_token"));
   const deps = {
     miniApps: createMiniApps(config.miniApps),
-    wechat: createWechat(http, withSecret),
+    exchanger: createExchanger({
+      wechat: createWechat(http, withSecret),
+      exchanges: createExchangeStore(redis.redis, { secrets, onError }),
+      refreshTokens,
+      now,
+    }),
     wechatApi: createWechatServerApi(http, wechatTokens),
-    phones: await openPhones(createDataKeyStore(db), secrets),
+    phones: createPhones(await openDataKey(dataKeys, secrets, "phone_index"), secrets),
+    refreshTokens,
+    loginTtlSeconds: config.tokens.refreshTtlSeconds,
     users: createUserStore(db),
     unions: createUnionStore(db),
+    logins: createLoginStore(db),
+    loginSessions: createLoginSessionStore(db),
+    userControl: createUserControlStore(db),
     accounts: createAccountStore(db),
     sessionKeys: createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError }),
     tokens: createTokens(config.tokens, keys, now),
     keys,
     now,
   };
+  const housekeeping = { leases: createLeaseStore(db), pruning: createPruningStore(db), keys };
+  opened.adopt(startMaintenance(housekeeping, log), (it) => it.close());
   return { deps, db, redis };
 }
 

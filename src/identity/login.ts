@@ -1,20 +1,24 @@
-import { randomUUID } from "node:crypto";
 import { type AccountDeps, recognise } from "./accounts.ts";
 import { IdentityError } from "./errors.ts";
+import type { Exchanger } from "./exchange.ts";
 import { parseLoginCode } from "./ids.ts";
 import type { MiniApps } from "./mini-apps.ts";
-import type { Wechat } from "./platforms/wechat.ts";
 import { checkAvatarUrl, checkNickname, DEFAULT_NICKNAME } from "./profile-rules.ts";
+import type { RefreshToken } from "./refresh-tokens.ts";
+import type { NewLoginSession } from "./store/logins.ts";
 import type { SessionKeyStore } from "./store/session-keys.ts";
 import type { Profile, User } from "./store/users.ts";
 import type { IssuedToken, Tokens } from "./tokens.ts";
 
+const MAX_DEVICE_LENGTH = 64;
+
 export interface LoginDeps extends AccountDeps {
   miniApps: MiniApps;
-  wechat: Wechat;
+  exchanger: Exchanger;
   sessionKeys: SessionKeyStore;
   tokens: Tokens;
-  now(): number;
+  /** How long a login lives. */
+  loginTtlSeconds: number;
 }
 
 export interface LoginInput {
@@ -23,19 +27,24 @@ export interface LoginInput {
   appId: string;
   /** Used only when the person is new. */
   userInfo: { nickname?: string | undefined; avatarUrl?: string | undefined };
+  /** Under it the login may be asked for again. */
+  idempotencyKey: string | undefined;
+  /** What the person will know the device by. */
+  device: string;
 }
 
 export interface Login {
   token: IssuedToken;
+  refreshToken: string;
   loginSessionId: string;
   user: User;
   isNewUser: boolean;
   sessionKeyCached: boolean;
 }
 
-/** Turns the code of wx.login into a person and a token. */
+/** Turns the code of wx.login into a person, a login session and its tokens. */
 export async function login(
-  { miniApps, wechat, users, unions, sessionKeys, tokens, now }: LoginDeps,
+  deps: LoginDeps,
   input: LoginInput,
   signal: AbortSignal,
 ): Promise<Login> {
@@ -46,20 +55,37 @@ export async function login(
     throw new IdentityError("LOGIN_CODE_MALFORMED", message, { field: "code" });
   }
   const profile = firstProfile(input.userInfo);
-  const app = miniApps.find(input.appId);
+  const app = deps.miniApps.find(input.appId);
 
-  const exchangedAtMs = now();
-  const { openid, unionid, sessionKey } = await wechat.codeToSession(app, code, signal);
+  const exchange = await deps.exchanger.exchange(app, code, input.idempotencyKey, signal);
+  const { openid, unionid, sessionKey, exchangedAtMs, refreshToken } = exchange;
   const account = { appId: app.appId, openid, unionid, unionScope: app.unionScope };
-  const [{ user, isNewUser }, sessionKeyCached] = await Promise.all([
-    recognise({ users, unions }, account, profile),
-    sessionKeys.keep(account, sessionKey, exchangedAtMs),
+  const [{ user, isNewUser, isOpen }, sessionKeyCached] = await Promise.all([
+    recognise(deps, account, profile, toSession(deps, refreshToken, input.device)),
+    deps.sessionKeys.keep(account, sessionKey, exchangedAtMs),
   ]);
   if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
+  if (!isOpen) throw new IdentityError("LOGIN_CODE_USED", "the login of this code has ended");
 
-  const loginSessionId = randomUUID();
-  const token = await tokens.issue({ user, account, loginSessionId });
-  return { token, loginSessionId, user, isNewUser, sessionKeyCached };
+  const { loginSessionId } = refreshToken;
+  const remainingSeconds = deps.loginTtlSeconds;
+  const token = await deps.tokens.issue({ user, account, loginSessionId, remainingSeconds });
+  const rest = { user, isNewUser, sessionKeyCached };
+  return { token, refreshToken: refreshToken.text, loginSessionId, ...rest };
+}
+
+function toSession(
+  { loginTtlSeconds }: LoginDeps,
+  { loginSessionId, familyHash, tokenHash }: RefreshToken,
+  device: string,
+): NewLoginSession {
+  return {
+    id: loginSessionId,
+    device: [...device.replace(/\p{C}/gu, "").trim()].slice(0, MAX_DEVICE_LENGTH).join(""),
+    familyHash,
+    tokenHash,
+    ttlSeconds: loginTtlSeconds,
+  };
 }
 
 function firstProfile({ nickname, avatarUrl }: LoginInput["userInfo"]): Profile {

@@ -15,6 +15,7 @@ export interface MiniApps {
   replace(config: readonly MiniAppConfig[]): void;
   /** The named one, or the only one when none is named. */
   find(appId: string): MiniApp;
+  ids(): AppId[];
 }
 
 export function createMiniApps(config: readonly MiniAppConfig[]): MiniApps {
@@ -23,6 +24,7 @@ export function createMiniApps(config: readonly MiniAppConfig[]): MiniApps {
     replace: (next) => {
       apps = byId(next);
     },
+    ids: () => [...apps.values()].map(({ appId }) => appId),
     find(appId) {
       const [first] = apps.values();
       if (!appId && (apps.size !== 1 || !first)) {

@@ -1,8 +1,6 @@
-import { createHmac, randomBytes } from "node:crypto";
-import { ConfigError } from "../config-values.ts";
+import { createHmac } from "node:crypto";
 import type { UserId } from "./ids.ts";
 import type { Secrets } from "./secrets.ts";
-import type { DataKeyStore } from "./store/data-keys.ts";
 
 /** A phone number as E.164 writes it: `+`, country code, number. */
 export interface PhoneNumber {
@@ -25,35 +23,21 @@ export interface Phones {
   indexOf(e164: string): string;
 }
 
-/**
- * The key of the index is made once and kept encrypted: unlike MASTER_KEYS it cannot be exchanged,
- * as every number would have to be hashed again.
- */
-export async function openPhones(store: DataKeyStore, secrets: Secrets): Promise<Phones> {
-  const place = "data_keys:phone_index";
-  const fresh = secrets.seal(randomBytes(32).toString("base64"), place);
-  const key = openKey(secrets, await store.findOrAdd("phone_index", fresh), place);
+/** The numbers are found by a hash with the key `phone_index`. */
+export function createPhones(key: Buffer, secrets: Secrets): Phones {
   const indexOf = (e164: string) => createHmac("sha256", key).update(e164).digest("base64url");
   return {
     toStored: (phone, userId) => {
       const e164 = `+${phone.countryCode}${phone.number}`;
       return {
-        phoneSealed: secrets.seal(e164, placeOf(userId)),
+        phoneSealed: secrets.seal(e164, placeOfPhone(userId)),
         phoneIndex: indexOf(e164),
         phoneMasked: mask(phone),
       };
     },
-    open: (phoneSealed, userId) => secrets.open(phoneSealed, placeOf(userId)),
+    open: (phoneSealed, userId) => secrets.open(phoneSealed, placeOfPhone(userId)),
     indexOf,
   };
-}
-
-function openKey(secrets: Secrets, sealed: string, place: string): Buffer {
-  try {
-    return Buffer.from(secrets.open(sealed, place), "base64");
-  } catch {
-    throw new ConfigError("MASTER_KEYS does not open the key of the phone numbers: one is missing");
-  }
 }
 
 /** `138****8000`; a number from abroad with its country code. */
@@ -63,6 +47,6 @@ function mask({ countryCode, number }: PhoneNumber): string {
   return countryCode === "86" ? hidden : `+${countryCode} ${hidden}`;
 }
 
-function placeOf(userId: UserId): string {
+export function placeOfPhone(userId: UserId): string {
   return `users.phone:${userId}`;
 }

@@ -3,6 +3,10 @@ import type { MasterKey } from "../config.ts";
 
 /** Encrypts what is at rest: AES-256-GCM under MASTER_KEYS. */
 export interface Secrets {
+  /** Of every master key. */
+  readonly kids: readonly string[];
+  /** Of the one that encrypts. */
+  readonly sealingKid: string;
   /** `place` is where the value is kept; a value moved to another place does not open. */
   seal(plain: string, place: string): string;
   /** Throws when the value was damaged, moved, or sealed under a key that is gone. */
@@ -19,6 +23,8 @@ export function createSecrets(masterKeys: readonly MasterKey[]): Secrets {
   if (!first) throw new Error("no master key");
   const [sealingKid, sealingKey] = first;
   return {
+    kids: [...keys.keys()],
+    sealingKid,
     seal(plain, place) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", sealingKey, nonce);

@@ -10,11 +10,21 @@ import type { TokenConfig } from "../config.ts";
 import { IdentityError } from "./errors.ts";
 import type { UserId } from "./ids.ts";
 import type { KeyRing } from "./keys.ts";
-import type { Account, User } from "./store/users.ts";
+import type { Account } from "./store/logins.ts";
+import type { User } from "./store/users.ts";
 
 export interface IssuedToken {
   accessToken: string;
   expiresInSeconds: number;
+}
+
+/** What an access token is issued for. */
+export interface TokenInput {
+  user: User;
+  account: Pick<Account, "appId" | "openid">;
+  loginSessionId: string;
+  /** Of the login, which the token does not outlive. */
+  remainingSeconds: number;
 }
 
 /** Who a token speaks for. */
@@ -29,7 +39,7 @@ export interface Subject {
 
 /** Access tokens: JWS with ES256, `typ: at+jwt` (RFC 9068). */
 export interface Tokens {
-  issue(input: { user: User; account: Account; loginSessionId: string }): Promise<IssuedToken>;
+  issue(input: TokenInput): Promise<IssuedToken>;
   /** Rejects with TOKEN_EXPIRED or TOKEN_INVALID. */
   verify(accessToken: string): Promise<Subject>;
 }
@@ -41,7 +51,8 @@ export function createTokens(
 ): Tokens {
   const rules = { issuer: config.issuer, findKey: keys.verificationKey, now };
   return {
-    issue: async ({ user, account, loginSessionId }) => {
+    issue: async ({ user, account, loginSessionId, remainingSeconds }) => {
+      const expiresInSeconds = Math.min(config.accessTtlSeconds, remainingSeconds);
       const { kid, key } = keys.signingKey();
       const issuedAt = Math.floor(now() / 1_000);
       const accessToken = await new SignJWT({
@@ -56,9 +67,9 @@ export function createTokens(
         .setSubject(String(user.id))
         .setJti(randomUUID())
         .setIssuedAt(issuedAt)
-        .setExpirationTime(issuedAt + config.accessTtlSeconds)
+        .setExpirationTime(issuedAt + expiresInSeconds)
         .sign(key);
-      return { accessToken, expiresInSeconds: config.accessTtlSeconds };
+      return { accessToken, expiresInSeconds };
     },
     verify: async (accessToken) => {
       try {

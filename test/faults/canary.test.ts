@@ -41,8 +41,9 @@ afterAll(() => service?.[Symbol.asyncDispose]());
 it("lets no secret into a reply, an error, the log or the metrics", async () => {
   reply(JSON.stringify({ openid: OPENID, session_key: SESSION_KEY }));
   const first = await service.grpc.miniLogin({ code: service.code("canary") });
-  note({ ...first, accessToken: "" });
+  note({ ...first, accessToken: "", refreshToken: "" });
   const token = first.accessToken;
+  const { refreshToken } = first;
   await everywhere(login);
 
   const broken = `{"openid":"${OPENID}","session_key":"${SESSION_KEY}x","text":"${UPSTREAM_TEXT}"}`;
@@ -65,6 +66,10 @@ it("lets no secret into a reply, an error, the log or the metrics", async () => 
 
   await everywhere(() => ({ method: "getProfile", token: `${token}x` }));
   await everywhere(() => ({ method: "updateProfile", token, request: { nickname: "x\u0000" } }));
+  await everywhere(() => ({
+    method: "refreshToken",
+    request: { refreshToken: `A${refreshToken.slice(1)}` },
+  }));
   await service.sql`alter table mini_accounts rename column openid to moved`;
   await everywhere(login);
   await service.sql`alter table mini_accounts rename column moved to openid`;
@@ -82,6 +87,8 @@ it("lets no secret into a reply, an error, the log or the metrics", async () => 
     OPENID,
     UPSTREAM_TEXT,
     token,
+    // Its beginning is the login's id, which is no secret.
+    refreshToken: refreshToken.slice(24),
     signature: token.split(".")[2],
     secret: service.env.WX_MINI_APP_SECRET,
     masterKey: service.env.MASTER_KEYS?.split(":")[1],

@@ -56,7 +56,7 @@ it.each([
 
 it("serves the public keys and refuses bad tokens without PostgreSQL", async () => {
   proxy.cut();
-  expect((await service.grpc.getJwks({})).keys).toHaveLength(1);
+  expect((await service.grpc.getJwks({})).keys).toHaveLength(2);
   const refusal = await refusalOf(service, "grpc", { method: "getProfile", token: "a.b.c" });
   expect(refusal?.reason).toBe("TOKEN_INVALID");
 });

@@ -44,7 +44,7 @@ describe("mini-login", () => {
       user: { id: 7, username: "wx_a", nickname: "阿明", avatar: "" },
       isNewUser: true,
     });
-    const request = { code: "c1", appId: "wx12", idempotencyKey: "k".repeat(16) };
+    const request = { code: "c1", appId: "wx12", idempotencyKey: "k".repeat(16), device: "" };
     expect(calls[0]?.request).toEqual({ ...request, userInfo: { nickname: "A" } });
     expect(calls[0]?.options).toMatchObject({ requestId: "request-1" });
   });

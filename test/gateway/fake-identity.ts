@@ -1,11 +1,16 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { pino } from "pino";
 import type { CallOptions, IdentityClient } from "../../src/client.ts";
 import {
   BindPhoneResponseSchema,
   GetJwksResponseSchema,
   GetProfileResponseSchema,
+  ListSessionsResponseSchema,
+  LogoutResponseSchema,
   MiniLoginResponseSchema,
+  RefreshTokenResponseSchema,
+  RevokeSessionResponseSchema,
   UpdateProfileResponseSchema,
 } from "../../src/gen/identity/v1/identity_service_pb.js";
 
@@ -24,6 +29,25 @@ export function fakeIdentity() {
       note("miniLogin", request, options);
       const reply = { accessToken: "a.b.c", expiresIn: 7200n, isNewUser: true, user: USER };
       return create(MiniLoginResponseSchema, reply);
+    },
+    async refreshToken(request, options) {
+      note("refreshToken", request, options);
+      const reply = { accessToken: "a.b.d", expiresIn: 7200n, refreshToken: "next" };
+      return create(RefreshTokenResponseSchema, reply);
+    },
+    async logout(request, options) {
+      note("logout", request, options);
+      return create(LogoutResponseSchema);
+    },
+    async listSessions(request, options) {
+      note("listSessions", request, options);
+      const at = timestampFromMs(Date.UTC(2026, 10, 24));
+      const one = { id: "sid", appId: "wx1", device: "iPhone", createdAt: at, lastUsedAt: at };
+      return create(ListSessionsResponseSchema, { sessions: [{ ...one, current: true }] });
+    },
+    async revokeSession(request, options) {
+      note("revokeSession", request, options);
+      return create(RevokeSessionResponseSchema);
     },
     async getProfile(request, options) {
       note("getProfile", request, options);

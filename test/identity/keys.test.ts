@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { toDatabaseConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/config-values.ts";
-import { openKeyRing } from "../../src/identity/keys.ts";
+import { type KeyRing, type KeyRingOptions, openKeyRing } from "../../src/identity/keys.ts";
 import { createSecrets } from "../../src/identity/secrets.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";
 import { createSigningKeyStore } from "../../src/identity/store/signing-keys.ts";
@@ -20,10 +20,19 @@ afterAll(async () => {
 });
 
 const secrets = createSecrets([{ kid: "k1", key: randomBytes(32) }]);
-const open = () => openKeyRing(createSigningKeyStore(db), secrets);
+const options = { accessTtlSeconds: 7_200, onError: () => {}, reloadIntervalMs: 600_000 };
+const rings: KeyRing[] = [];
+afterAll(() => {
+  for (const ring of rings) ring.close();
+});
+const open = async (store = createSigningKeyStore(db), more: Partial<KeyRingOptions> = {}) => {
+  const ring = await openKeyRing(store, secrets, { ...options, ...more });
+  rings.push(ring);
+  return ring;
+};
 
 it("makes one signing key for all replicas that start at once", async () => {
-  const rings = await Promise.all(Array.from({ length: 8 }, open));
+  const rings = await Promise.all(Array.from({ length: 8 }, () => open()));
   expect(new Set(rings.map((ring) => ring.signingKey().kid)).size).toBe(1);
   const [first] = rings[0]?.published() ?? [];
   expect(first).toEqual({
@@ -45,7 +54,7 @@ it("keeps the private key encrypted", async () => {
 
 it("says so when the master key that opens it is gone", async () => {
   const others = createSecrets([{ kid: "k2", key: randomBytes(32) }]);
-  const opening = openKeyRing(createSigningKeyStore(db), others);
+  const opening = openKeyRing(createSigningKeyStore(db), others, options);
   await expect(opening).rejects.toThrow(ConfigError);
   await expect(opening).rejects.toThrow("MASTER_KEYS");
 });
@@ -61,7 +70,7 @@ it("finds a key that another replica made, asking at most once in 30 s", async (
       return store.list();
     },
   };
-  const ring = await openKeyRing(counting, secrets, () => nowMs);
+  const ring = await open(counting, { now: () => nowMs });
   const known = ring.signingKey().kid;
   expect(await ring.verificationKey(known)).toBeDefined();
   await Promise.all(Array.from({ length: 50 }, (_, i) => ring.verificationKey(`made-up-${i}`)));

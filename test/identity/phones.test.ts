@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { toDatabaseConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/config-values.ts";
+import { openDataKey } from "../../src/identity/data-keys.ts";
 import type { UserId } from "../../src/identity/ids.ts";
-import { openPhones } from "../../src/identity/phones.ts";
+import { createPhones } from "../../src/identity/phones.ts";
 import { createSecrets } from "../../src/identity/secrets.ts";
 import { createDataKeyStore } from "../../src/identity/store/data-keys.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";
@@ -22,7 +23,10 @@ afterAll(async () => {
 
 const old = { kid: "old", key: randomBytes(32) };
 const fresh = { kid: "fresh", key: randomBytes(32) };
-const open = (...keys: (typeof old)[]) => openPhones(createDataKeyStore(db), createSecrets(keys));
+const open = async (...keys: (typeof old)[]) => {
+  const secrets = createSecrets(keys);
+  return createPhones(await openDataKey(createDataKeyStore(db), secrets, "phone_index"), secrets);
+};
 
 it("indexes alike in replicas that start at once, and after the master key was exchanged", async () => {
   const replicas = await Promise.all(Array.from({ length: 6 }, () => open(old)));

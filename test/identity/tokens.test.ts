@@ -26,8 +26,15 @@ beforeAll(async () => {
     signingKey: () => ({ kid: KID, key: privateKey }),
     verificationKey: async (kid) => (kid === KID ? pair.publicKey : undefined),
     published: () => [],
+    rotate: () => Promise.reject(new Error("not here")),
+    maintain: async () => {},
+    close: () => {},
   };
-  tokens = createTokens({ issuer: ISSUER, accessTtlSeconds: TTL }, keys, () => nowMs);
+  tokens = createTokens(
+    { issuer: ISSUER, accessTtlSeconds: TTL, refreshTtlSeconds: 2_592_000 },
+    keys,
+    () => nowMs,
+  );
 });
 
 const user = { id: 42 as UserId, username: "wx_abcdefghijklmnop" } as User;
@@ -38,7 +45,9 @@ const account = {
   unionScope: "main",
 };
 const issue = async () => {
-  return (await tokens.issue({ user, account, loginSessionId: "sid-1" })).accessToken;
+  const remainingSeconds = 2_592_000;
+  const input = { user, account, loginSessionId: "sid-1", remainingSeconds };
+  return (await tokens.issue(input)).accessToken;
 };
 
 const CLAIMS: Record<string, unknown> = {

@@ -128,7 +128,7 @@ describe.each(["grpc", "connect"] as const)("over %s", (wire) => {
       appId: APP_ID,
       openid: OPENID,
       sessionId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-      expiresAt: { seconds: BigInt(NOW_MS / 1_000 + 7 * 86_400) },
+      expiresAt: { seconds: BigInt(NOW_MS / 1_000 + 2 * 3_600) },
     });
     const unauthenticated = { code: Code.Unauthenticated, reason: "TOKEN_INVALID" };
     expect(await refusal("verifyToken", { accessToken: "a.b.c" })).toEqual(unauthenticated);

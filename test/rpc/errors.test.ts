@@ -44,7 +44,8 @@ const wechatReply = (status: number, body: string) => () => {
 
 async function person(name: string) {
   const reply = await service.grpc.miniLogin({ code: service.code(name) });
-  return { token: reply.accessToken, id: String(reply.user?.id) };
+  const { accessToken: token, refreshToken, sessionId, user } = reply;
+  return { token, refreshToken, sessionId, id: String(user?.id) };
 }
 
 const ROWS: Row[] = [
@@ -245,10 +246,96 @@ const ROWS: Row[] = [
     call: async () => {
       nowMs = Date.now();
       const { token } = await person("bob");
-      nowMs += (7 * 86_400 + 31) * 1_000;
+      nowMs += (2 * 3_600 + 31) * 1_000;
       return { method: "getProfile", token };
     },
   },
+  ...(["getProfile", "updateProfile", "listSessions", "revokeSession", "logout"] as const).map(
+    (method): Row => ({
+      reason: "TOKEN_REVOKED",
+      when: method,
+      code: Code.Unauthenticated,
+      http: 401,
+      call: async () => {
+        const { token, sessionId } = await person("bob");
+        await service.grpc.logout({}, { token });
+        return { method, token, request: { nickname: "N", sessionId } };
+      },
+    }),
+  ),
+  ...["", "?", "x".repeat(86), "x".repeat(4_000), "ａ".repeat(86), "a.b.c"].map(
+    (refreshToken): Row => ({
+      reason: "REFRESH_TOKEN_INVALID",
+      when: `"${refreshToken.slice(0, 5)}" of ${refreshToken.length}`,
+      code: Code.Unauthenticated,
+      http: 401,
+      field: "refresh_token",
+      call: () => ({ method: "refreshToken", request: { refreshToken } }),
+    }),
+  ),
+  {
+    reason: "REFRESH_TOKEN_INVALID",
+    when: "of a login that was ended",
+    code: Code.Unauthenticated,
+    http: 401,
+    call: async () => {
+      const { token, refreshToken } = await person("bob");
+      await service.grpc.logout({}, { token });
+      return { method: "refreshToken", request: { refreshToken } };
+    },
+  },
+  {
+    reason: "REFRESH_TOKEN_REUSED",
+    code: Code.Unauthenticated,
+    http: 401,
+    field: "refresh_token",
+    call: async () => {
+      const { refreshToken } = await person("bob");
+      await service.grpc.refreshToken({ refreshToken });
+      return { method: "refreshToken", request: { refreshToken } };
+    },
+  },
+  {
+    reason: "USER_DISABLED",
+    when: "refreshToken",
+    code: Code.PermissionDenied,
+    http: 403,
+    call: async () => {
+      await service.sql`update users set disabled = false`;
+      const { id, refreshToken } = await person("disabled-refresh");
+      await service.sql`update users set disabled = true where id = ${id}`;
+      return { method: "refreshToken", request: { refreshToken } };
+    },
+  },
+  {
+    reason: "INVALID_FIELD",
+    when: "idempotency_key of a refresh",
+    code: Code.InvalidArgument,
+    http: 400,
+    field: "idempotency_key",
+    call: async () => {
+      const { refreshToken } = await person("bob");
+      return { method: "refreshToken", request: { refreshToken, idempotencyKey: "too short" } };
+    },
+  },
+  ...[
+    ["another's", async () => (await person("mallory")).sessionId],
+    ["nobody's", async () => "00000000-0000-4000-8000-000000000000"],
+    ["malformed", async () => "1"],
+  ].map(
+    ([when, sessionOf]): Row => ({
+      reason: "INVALID_FIELD",
+      when: `session_id: ${when}`,
+      code: Code.InvalidArgument,
+      http: 400,
+      field: "session_id",
+      call: async () => {
+        const { token } = await person("bob");
+        const sessionId = await (sessionOf as () => Promise<string>)();
+        return { method: "revokeSession", token, request: { sessionId } };
+      },
+    }),
+  ),
 ];
 
 describe.each(ROWS)("$reason $when", ({ reason, code, http, field, hasRetry = false, call }) => {

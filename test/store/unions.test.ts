@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "v
 import { toDatabaseConfig } from "../../src/config.ts";
 import { recognise } from "../../src/identity/accounts.ts";
 import type { AppId, Openid, Unionid } from "../../src/identity/ids.ts";
+import { createRefreshTokens } from "../../src/identity/refresh-tokens.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";
+import { createLoginStore } from "../../src/identity/store/logins.ts";
 import { createUnionStore } from "../../src/identity/store/unions.ts";
-import { createUserStore } from "../../src/identity/store/users.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 let database: TestDatabase;
@@ -17,7 +18,7 @@ beforeAll(async () => {
   database = await createDatabase(inject("databaseUrl"), inject("template"));
   db = openDb(toDatabaseConfig({ DATABASE_URL: database.url }));
   sql = postgres(database.url, { max: 1 });
-  deps = { users: createUserStore(db), unions: createUnionStore(db) };
+  deps = { logins: createLoginStore(db), unions: createUnionStore(db) };
 });
 afterAll(async () => {
   await db?.close();
@@ -39,6 +40,7 @@ beforeEach(() => {
 });
 
 const LOGINS = 8;
+const refreshTokens = createRefreshTokens(randomBytes(32));
 
 /** The same login several times at once; all of them must see the same person. */
 async function logIn({ app, unionid, scope = "main", openid = `o${app}` }: Who) {
@@ -49,7 +51,16 @@ async function logIn({ app, unionid, scope = "main", openid = `o${app}` }: Who) 
     unionScope: scope,
   } as Parameters<typeof recognise>[1];
   const profile = { nickname: "微信用户", avatarUrl: "" };
-  const logins = Array.from({ length: LOGINS }, () => recognise(deps, account, profile));
+  const logins = Array.from({ length: LOGINS }, () => {
+    const refreshToken = refreshTokens.first();
+    const session = {
+      id: refreshToken.loginSessionId,
+      ...refreshToken,
+      device: "",
+      ttlSeconds: 60,
+    };
+    return recognise(deps, account, profile, session);
+  });
   const replies = await Promise.all(logins);
   const ids = new Set(replies.map(({ user }) => user.id));
   expect(ids.size).toBe(1);

@@ -10,7 +10,15 @@ import type { TestService } from "./service.ts";
 
 /** A call that every wire can carry. */
 export interface AnyCall {
-  method: "miniLogin" | "getProfile" | "updateProfile" | "getJwks";
+  method:
+    | "miniLogin"
+    | "refreshToken"
+    | "logout"
+    | "listSessions"
+    | "revokeSession"
+    | "getProfile"
+    | "updateProfile"
+    | "getJwks";
   request?: {
     code?: string;
     appId?: string;
@@ -19,6 +27,8 @@ export interface AnyCall {
     nickname?: string;
     avatarUrl?: string;
     expectedVersion?: bigint;
+    refreshToken?: string;
+    sessionId?: string;
   };
   token?: string | undefined;
 }
@@ -44,10 +54,10 @@ export async function refusalOf(
   try {
     if (wire === "grpc") {
       const options: CallOptions = token === undefined ? {} : { token };
-      await service.grpc[method](request as never, options);
+      await service.grpc[method](request, options);
     } else {
       const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      await service[wire][method](request as never, { headers });
+      await service[wire][method](request, { headers });
     }
     return undefined;
   } catch (error) {
@@ -81,7 +91,8 @@ export function askGateway(
 ): Promise<Response> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { "content-type": "application/json", ...authorization };
-  const { code, appId, userInfo, idempotencyKey, nickname, avatarUrl, expectedVersion } = request;
+  const { code, appId, userInfo, idempotencyKey, refreshToken, sessionId } = request;
+  const { nickname, avatarUrl, expectedVersion } = request;
   switch (method) {
     case "miniLogin":
       return fetch(`${gateway}/api/v1/auth/mini-login`, {
@@ -93,6 +104,18 @@ export function askGateway(
           userInfo: userInfo && { nickName: userInfo.nickname, avatarUrl: userInfo.avatarUrl },
         }),
       });
+    case "refreshToken":
+      return fetch(`${gateway}/api/v1/auth/refresh`, {
+        method: "POST",
+        headers: idempotencyKey ? { ...headers, "idempotency-key": idempotencyKey } : headers,
+        body: JSON.stringify({ refreshToken }),
+      });
+    case "logout":
+      return fetch(`${gateway}/api/v1/auth/logout`, { method: "POST", headers });
+    case "listSessions":
+      return fetch(`${gateway}/api/v1/auth/sessions`, { headers });
+    case "revokeSession":
+      return fetch(`${gateway}/api/v1/auth/sessions/${sessionId}`, { method: "DELETE", headers });
     case "updateProfile":
       return fetch(`${gateway}/api/v1/users/me`, {
         method: "PATCH",

@@ -4,11 +4,10 @@ import type { GatewayDependencies } from "../app.ts";
 import { jsonOf, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";
 import { jsonBody } from "../json-body.ts";
-import { LoginBody, LoginHeaders, LoginReply } from "../schemas.ts";
+import { readDevice, readReferer } from "../mini-program.ts";
+import { LoginBody, LoginReply, RefreshBody, RefreshReply, RetryHeaders } from "../schemas.ts";
 
-const REFERER = /^https:\/\/servicewechat\.com\/([A-Za-z0-9_-]{4,64})\/[^/]+\/page-frame\.html$/;
-
-/** Logging in. */
+/** Logging in, and staying so. */
 export function addAuthRoutes(
   app: OpenAPIHono<GatewayEnv>,
   config: GatewayConfig,
@@ -20,19 +19,28 @@ export function addAuthRoutes(
     summary: "Log in with the code of wx.login",
     tags: ["auth"],
     middleware: [jsonBody(config.maxBodyBytes)],
-    request: { headers: LoginHeaders, body: jsonOf(LoginBody) },
+    request: { headers: RetryHeaders, body: jsonOf(LoginBody) },
     responses: repliesWith("Logged in", LoginReply),
+  });
+  const refresh = createRoute({
+    method: "post",
+    path: "/api/v1/auth/refresh",
+    summary: "Trade a refresh token for the next tokens",
+    tags: ["auth"],
+    middleware: [jsonBody(config.maxBodyBytes)],
+    request: { headers: RetryHeaders, body: jsonOf(RefreshBody) },
+    responses: repliesWith("The tokens to use from now on", RefreshReply),
   });
   app.openapi(login, async (c) => {
     const { code, appId, userInfo } = c.req.valid("json");
     const idempotencyKey = c.req.valid("header")["Idempotency-Key"];
-    // WeChat adds the Referer to every request of a mini program; its code cannot change it.
-    const sender = appId || REFERER.exec(c.req.header("referer") ?? "")?.[1];
+    const sender = appId || readReferer(c);
     const nickname = userInfo?.nickName;
     const avatarUrl = userInfo?.avatarUrl;
     const reply = await identity.miniLogin(
       {
         code,
+        device: readDevice(c),
         ...(sender ? { appId: sender } : {}),
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         userInfo: {
@@ -48,5 +56,18 @@ export function addAuthRoutes(
     const { accessToken: token, refreshToken, isNewUser } = reply;
     const expiresIn = Number(reply.expiresIn);
     return c.json({ token, expiresIn, refreshToken, user, isNewUser }, 200);
+  });
+  app.openapi(refresh, async (c) => {
+    const idempotencyKey = c.req.valid("header")["Idempotency-Key"];
+    const reply = await identity.refreshToken(
+      {
+        refreshToken: c.req.valid("json").refreshToken,
+        appId: readReferer(c) ?? "",
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      },
+      callOptions(c, config),
+    );
+    const { accessToken: token, refreshToken } = reply;
+    return c.json({ token, expiresIn: Number(reply.expiresIn), refreshToken }, 200);
   });
 }

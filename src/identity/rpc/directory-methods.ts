@@ -4,13 +4,8 @@ import {
   DirectoryService,
   type DirectoryUserSchema,
 } from "../../gen/identity/v1/directory_service_pb.js";
-import {
-  batchGetUsers,
-  type DirectoryDeps,
-  getUser,
-  type Person,
-  verifyToken,
-} from "../directory.ts";
+import { type AuthenticateDeps, authenticate } from "../authenticate.ts";
+import { batchGetUsers, type DirectoryDeps, getUser, type Person } from "../directory.ts";
 import {
   checkSessionKey,
   decryptData,
@@ -21,7 +16,7 @@ import {
 import { toUserMessage } from "./convert.ts";
 import { methodsOf } from "./method-table.ts";
 
-export type DirectoryMethodDeps = DirectoryDeps & SessionDataDeps;
+export type DirectoryMethodDeps = DirectoryDeps & SessionDataDeps & AuthenticateDeps;
 
 /** One handler per RPC: convert, call, convert. */
 export function createDirectoryMethods(deps: DirectoryMethodDeps) {
@@ -40,9 +35,9 @@ export function createDirectoryMethods(deps: DirectoryMethodDeps) {
       access: "directory",
       lane: "own",
       handle: async ({ accessToken }) => {
-        const { subject, user } = await verifyToken(deps, accessToken);
+        const { user, expiresAtMs, ...subject } = await authenticate(deps, accessToken);
         const { appId, openid, loginSessionId: sessionId } = subject;
-        const expiresAt = timestampFromMs(subject.expiresAtMs);
+        const expiresAt = timestampFromMs(expiresAtMs);
         return { user: toUserMessage(user), appId, openid, sessionId, expiresAt };
       },
     },

@@ -3,11 +3,22 @@ import { type BindPhoneDeps, bindPhone } from "../bind-phone.ts";
 import { IdentityError } from "../errors.ts";
 import type { KeyRing } from "../keys.ts";
 import { type LoginDeps, login } from "../login.ts";
-import { getProfile, type ProfileDeps, updateProfile } from "../profile.ts";
-import { toUserMessage } from "./convert.ts";
+import {
+  type LoginSessionDeps,
+  listLoginSessions,
+  logOut,
+  revokeLoginSession,
+} from "../login-sessions.ts";
+import { type ProfileDeps, updateProfile } from "../profile.ts";
+import { type RefreshDeps, refresh } from "../refresh.ts";
+import { toLoginSessionMessage, toUserMessage } from "./convert.ts";
 import { methodsOf } from "./method-table.ts";
 
-export type IdentityMethodDeps = LoginDeps & ProfileDeps & BindPhoneDeps & { keys: KeyRing };
+export type IdentityMethodDeps = LoginDeps &
+  RefreshDeps &
+  LoginSessionDeps &
+  ProfileDeps &
+  BindPhoneDeps & { keys: KeyRing };
 
 /** One handler per RPC: convert, call, convert. */
 export function createIdentityMethods(deps: IdentityMethodDeps) {
@@ -15,26 +26,61 @@ export function createIdentityMethods(deps: IdentityMethodDeps) {
     miniLogin: {
       access: "anyone",
       lane: "wechat",
-      handle: async ({ code, appId, userInfo, idempotencyKey }, _caller, signal) => {
-        checkIdempotencyKey(idempotencyKey);
-        const input = { code, appId, userInfo: userInfo ?? {} };
-        const { token, loginSessionId, user, ...done } = await login(deps, input, signal);
+      handle: async ({ userInfo = {}, ...request }, _caller, signal) => {
+        const { code, appId, device } = request;
+        const idempotencyKey = toIdempotencyKey(request);
+        const input = { code, appId, userInfo, idempotencyKey, device };
+        const { token, refreshToken, user, ...done } = await login(deps, input, signal);
         return {
           accessToken: token.accessToken,
           expiresIn: BigInt(token.expiresInSeconds),
-          sessionId: loginSessionId,
+          refreshToken,
+          sessionId: done.loginSessionId,
           user: toUserMessage(user),
           isNewUser: done.isNewUser,
           sessionKeyCached: done.sessionKeyCached,
         };
       },
     },
+    refreshToken: {
+      access: "anyone",
+      lane: "own",
+      handle: async (request) => {
+        const { refreshToken, appId } = request;
+        const idempotencyKey = toIdempotencyKey(request);
+        const refreshed = await refresh(deps, { refreshToken, appId, idempotencyKey });
+        const { accessToken, expiresInSeconds } = refreshed.token;
+        const expiresIn = BigInt(expiresInSeconds);
+        return { accessToken, expiresIn, refreshToken: refreshed.refreshToken };
+      },
+    },
+    logout: {
+      access: "user",
+      lane: "own",
+      handle: async (_request, who) => {
+        await logOut(deps, who);
+        return {};
+      },
+    },
+    listSessions: {
+      access: "user",
+      lane: "own",
+      handle: async (_request, who) => {
+        return { sessions: (await listLoginSessions(deps, who)).map(toLoginSessionMessage) };
+      },
+    },
+    revokeSession: {
+      access: "user",
+      lane: "own",
+      handle: async ({ sessionId }, who) => {
+        await revokeLoginSession(deps, who, sessionId);
+        return {};
+      },
+    },
     getProfile: {
       access: "user",
       lane: "own",
-      handle: async (_request, { userId }) => {
-        return { user: toUserMessage(await getProfile(deps, userId)) };
-      },
+      handle: async (_request, { user }) => ({ user: toUserMessage(user) }),
     },
     updateProfile: {
       access: "user",
@@ -60,8 +106,8 @@ export function createIdentityMethods(deps: IdentityMethodDeps) {
   });
 }
 
-function checkIdempotencyKey(key: string | undefined): void {
-  if (key === undefined || /^[A-Za-z0-9_-]{16,64}$/.test(key)) return;
+function toIdempotencyKey({ idempotencyKey: key }: { idempotencyKey?: string | undefined }) {
+  if (key === undefined || /^[A-Za-z0-9_-]{16,64}$/.test(key)) return key;
   const message = "idempotency_key is not 16 to 64 of A-Za-z0-9_-";
   throw new IdentityError("INVALID_FIELD", message, { field: "idempotency_key" });
 }

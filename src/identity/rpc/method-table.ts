@@ -5,8 +5,8 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Scope } from "../../config.ts";
+import type { Principal } from "../authenticate.ts";
 import type { Caller } from "../callers.ts";
-import type { Subject } from "../tokens.ts";
 
 /** What a method waits for: each has a bound of its own, so that a slow WeChat holds up no profile. */
 export type Lane = "wechat" | "own";
@@ -20,7 +20,7 @@ type Handler<Method extends DescMethodUnary, Who> = (
 /** A method, and who may call it: anyone, a user with a token, or a caller with a scope. */
 export type Entry<Method extends DescMethodUnary> = { lane: Lane } & (
   | { access: "anyone"; handle: Handler<Method, undefined> }
-  | { access: "user"; handle: Handler<Method, Subject> }
+  | { access: "user"; handle: Handler<Method, Principal> }
   | { access: Scope; handle: Handler<Method, Caller> }
 );
 

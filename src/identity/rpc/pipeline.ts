@@ -4,11 +4,11 @@ import { type BulkheadPolicy, BulkheadRejectedError, bulkhead } from "cockatiel"
 import type { RpcConfig } from "../../config.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
-import type { Callers } from "../callers.ts";
+import { type AuthenticateDeps, authenticate, type Principal } from "../authenticate.ts";
+import type { Caller, Callers } from "../callers.ts";
 import { IdentityError } from "../errors.ts";
-import type { Tokens } from "../tokens.ts";
 import { createCallRecord } from "./call-record.ts";
-import { findEntry, type Lane, type MethodTable } from "./method-table.ts";
+import { type AnyEntry, findEntry, type Lane, type MethodTable } from "./method-table.ts";
 
 /** What a wire knows about a call. */
 export interface Call {
@@ -31,9 +31,8 @@ export interface Pipeline {
   ): Promise<MessageShape<Method["output"]>>;
 }
 
-export interface PipelineDeps {
+export interface PipelineDeps extends AuthenticateDeps {
   methods: MethodTable;
-  tokens: Tokens;
   callers: Callers;
   log: Logger;
   metrics: RpcMetrics;
@@ -55,8 +54,12 @@ export function createPipeline(
       const requestId = toRequestId(call.requestId);
       try {
         const reply = await withDeadline(config, call, async (signal) => {
-          const { who, lane, handle } = await admit(deps, method, call);
-          return lanes[lane].execute(() => handle(request, who, signal), signal);
+          const entry = findEntry(deps.methods, method);
+          if (!entry) throw new Error("a method without an entry in the table");
+          const handle = async () => {
+            return entry.handle(request, await identify(deps, entry, call), signal);
+          };
+          return lanes[entry.lane].execute(handle, signal);
         });
         record({ method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
@@ -70,19 +73,14 @@ export function createPipeline(
 }
 
 /** Deny by default: a method without an entry, or a caller without a proof, goes no further. */
-async function admit(
-  { methods, tokens, callers }: PipelineDeps,
-  method: DescMethodUnary,
-  call: Call,
-) {
-  const entry = findEntry(methods, method);
-  if (!entry) throw new Error("a method without an entry in the table");
-  const { access, lane, handle } = entry;
-  const { authorization } = call;
-  if (access === "anyone") return { who: undefined, lane, handle };
-  if (access === "user")
-    return { who: await tokens.verify(readToken(authorization)), lane, handle };
-  return { who: callers.authenticate(readBearer(authorization), access), lane, handle };
+async function identify(
+  deps: PipelineDeps,
+  { access }: AnyEntry,
+  { authorization }: Call,
+): Promise<Principal | Caller | undefined> {
+  if (access === "anyone") return undefined;
+  if (access === "user") return authenticate(deps, readToken(authorization));
+  return deps.callers.authenticate(readBearer(authorization), access);
 }
 
 function readToken(authorization: readonly string[]): string {

@@ -1,8 +1,8 @@
 import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
 import type { Db } from "./db.ts";
+import type { Account } from "./logins.ts";
 import { miniAccounts } from "./schema.ts";
-import type { Account } from "./users.ts";
 
 /** An account and whose it is. */
 export type OwnedAccount = Account & { userId: UserId };

@@ -25,6 +25,18 @@ export async function openRedis(
   };
 }
 
+/** Runs what Redis is not needed for: a failure is told, and the fallback serves. */
+export function tolerantly(onError: (error: Error) => void) {
+  return async <T>(work: () => Promise<T>, fallback: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error as Error);
+      return fallback;
+    }
+  };
+}
+
 /** A dead or stalled server costs `commandTimeoutMs` at most. */
 function connectRedis({ url, connectTimeoutMs, commandTimeoutMs }: RedisConfig): Redis {
   return new Redis(url, {

@@ -11,6 +11,7 @@ import {
   text,
   timestamp,
   uniqueIndex,
+  uuid,
 } from "drizzle-orm/pg-core";
 import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
 
@@ -38,6 +39,10 @@ export const users = pgTable(
     lastLoginAt: instant("last_login_at").notNull().defaultNow(),
   },
   (table) => [
+    // Which master keys are in use, and where.
+    index("users_phone_master_key")
+      .on(sql`split_part(${table.phoneSealed}, '.', 1)`)
+      .where(sql`${table.phoneSealed} is not null`),
     check("users_nickname_length", sql`octet_length(${table.nickname}) between 1 and 128`),
     check("users_avatar_url_length", sql`char_length(${table.avatarUrl}) <= 500`),
     check("users_registration_source", sql`${table.registrationSource} in ('miniapp', 'web')`),
@@ -66,22 +71,73 @@ export const miniAccounts = pgTable(
   ],
 );
 
+/** Logins. What an access token is of is alive as long as its row says so. */
+export const loginSessions = pgTable(
+  "sessions",
+  {
+    id: uuid().primaryKey(),
+    userId: bigint("user_id", { mode: "number" })
+      .$type<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    appId: text("app_id").$type<AppId>().notNull(),
+    openid: text().$type<Openid>().notNull(),
+    device: text().notNull(),
+    /** A hash of what all refresh tokens of the login have in common: it knows every used one. */
+    familyHash: text("family_hash").notNull(),
+    /** A hash of the refresh token that may be used. */
+    tokenHash: text("token_hash").notNull(),
+    /** A hash of the one before. */
+    previousHash: text("previous_hash"),
+    rotatedAt: instant("rotated_at"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    lastUsedAt: instant("last_used_at").notNull().defaultNow(),
+    expiresAt: instant("expires_at").notNull(),
+    revokedAt: instant("revoked_at"),
+  },
+  (table) => [
+    index("sessions_user_id").on(table.userId),
+    index("sessions_expires_at").on(table.expiresAt),
+  ],
+);
+
 /** What an operator may have to look at later; only ever added to. */
 export const auditEvents = pgTable(
   "audit_events",
   {
     id: bigint({ mode: "number" }).primaryKey().generatedByDefaultAsIdentity(),
     at: instant("at").notNull().defaultNow(),
-    kind: text({ enum: ["merge_candidate", "unionid_changed"] }).notNull(),
-    userId: bigint("user_id", { mode: "number" }).$type<UserId>().notNull(),
-    details: jsonb().$type<Record<string, string | number>>().notNull(),
+    kind: text({
+      enum: [
+        "merge_candidate",
+        "unionid_changed",
+        "refresh_token_reused",
+        "user_disabled",
+        "user_enabled",
+        "user_sessions_revoked",
+        "signing_key_rotated",
+      ],
+    }).notNull(),
+    /** Null where it is about nobody. */
+    userId: bigint("user_id", { mode: "number" }).$type<UserId>(),
+    details: jsonb().$type<Record<string, string | number | boolean>>().notNull(),
     /** The same thing is noted once. */
     once: text().notNull().unique(),
   },
-  (table) => [index("audit_events_user_id").on(table.userId)],
+  (table) => [
+    index("audit_events_user_id").on(table.userId),
+    index("audit_events_at").on(table.at),
+  ],
 );
 
-/** Keys that data is indexed with; made once and never changed, encrypted under MASTER_KEYS. */
+/** Work that one process does for all; it is theirs until `expires_at`. */
+export const leases = pgTable("leases", {
+  name: text().primaryKey(),
+  holder: text().notNull(),
+  expiresAt: instant("expires_at").notNull(),
+});
+
+/** Keys of keyed hashes; made once and never changed, encrypted under MASTER_KEYS. */
 export const dataKeys = pgTable("data_keys", {
   name: text().primaryKey(),
   sealed: text().notNull(),
@@ -95,9 +151,17 @@ export const signingKeys = pgTable(
     state: text({ enum: ["next", "active", "retired"] }).notNull(),
     publicJwk: jsonb("public_jwk").$type<PublicJwk>().notNull(),
     encryptedPrivateKey: text("encrypted_private_key").notNull(),
+    /** When it was published. */
     createdAt: instant("created_at").notNull().defaultNow(),
+    /** When it began to sign. */
+    activatedAt: instant("activated_at"),
+    /** When it ceased to. */
+    retiredAt: instant("retired_at"),
   },
-  (table) => [uniqueIndex("signing_keys_one_active").on(table.state).where(sql`state = 'active'`)],
+  (table) => [
+    uniqueIndex("signing_keys_one_active").on(table.state).where(sql`state = 'active'`),
+    uniqueIndex("signing_keys_one_next").on(table.state).where(sql`state = 'next'`),
+  ],
 );
 
 /** The members of an EC public key (RFC 7518 section 6.2.1). */

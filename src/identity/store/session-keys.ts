@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
+import { tolerantly } from "./redis.ts";
 
 /** Whose session_key it is. */
 export interface KeyOwner {
@@ -43,14 +44,7 @@ export function createSessionKeyStore(
   redis: Redis,
   { secrets, ttlSeconds, onError }: SessionKeyStoreDeps,
 ): SessionKeyStore {
-  const attempt = async <T>(work: () => Promise<T>, fallback: T): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      onError(error as Error);
-      return fallback;
-    }
-  };
+  const attempt = tolerantly(onError);
   const read = async (key: string) => {
     const value = await redis.get(key);
     const [exchangedAtMs, sealed] = value?.split(":") ?? [];

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Secrets } from "../secrets.ts";
+import { tolerantly } from "./redis.ts";
 
 export interface SharedToken {
   token: string;
@@ -40,51 +41,44 @@ export function openSharedTokens(
   secrets: Secrets,
   { onError = () => {}, now = Date.now }: SharedTokensOptions = {},
 ): SharedTokenCache {
-  const orElse = async <T>(fallback: T, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      onError(error as Error);
-      return fallback;
-    }
-  };
+  const attempt = tolerantly(onError);
   const deleteIfEqual = (key: string, value: string) =>
-    orElse(undefined, async () => {
+    attempt(async () => {
       await redis.eval(DELETE_IF_EQUAL, 1, key, value);
-    });
+    }, undefined);
   return {
     read: (appId) =>
-      orElse(undefined, async () => {
+      attempt(async () => {
         const key = tokenKey(appId);
         const sealed = await redis.get(key);
         return sealed === null ? undefined : JSON.parse(secrets.open(sealed, key));
-      }),
+      }, undefined),
     write: (appId, value) =>
-      orElse(undefined, async () => {
+      attempt(async () => {
         const key = tokenKey(appId);
         const lifeMs = Math.floor(value.expiresAtMs - now());
         if (lifeMs <= 0) return;
         await redis.set(key, secrets.seal(JSON.stringify(value), key), "PX", lifeMs);
-      }),
+      }, undefined),
     forget: (appId, token) =>
-      orElse(undefined, async () => {
+      attempt(async () => {
         const key = tokenKey(appId);
         const sealed = await redis.get(key);
         if (sealed === null) return;
         const value: SharedToken = JSON.parse(secrets.open(sealed, key));
         // No two sealed values are alike, so this one is compared and not the token in it.
         if (value.token === token) await deleteIfEqual(key, sealed);
-      }),
+      }, undefined),
     lease: (appId, holdMs) => {
       const key = `identity:wechat_token_lease:${appId}`;
       const owner = randomUUID();
       const release = () => deleteIfEqual(key, owner);
-      return orElse(
-        async () => {},
+      return attempt(
         async () => {
           const answer = await redis.set(key, owner, "PX", holdMs, "NX");
           return answer === "OK" ? release : undefined;
         },
+        async () => {},
       );
     },
   };

@@ -1,15 +1,10 @@
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Unionid, UserId } from "../ids.ts";
+import { audit } from "./audit.ts";
 import type { Db, Executor } from "./db.ts";
-import { auditEvents, miniAccounts, users } from "./schema.ts";
-import {
-  type Account,
-  LOGIN_TIME,
-  type Profile,
-  registerUser,
-  USER_COLUMNS,
-  type User,
-} from "./users.ts";
+import { type Account, type LoginRecord, logIn, type NewLoginSession, register } from "./logins.ts";
+import { miniAccounts } from "./schema.ts";
+import type { Profile } from "./users.ts";
 
 /** An account of which WeChat told the unionid. */
 export type UnionAccount = Account & { unionid: Unionid };
@@ -23,7 +18,8 @@ export interface UnionStore {
   join(
     account: UnionAccount,
     profile: Profile,
-  ): Promise<{ user: User; isNewUser: boolean } | undefined>;
+    session: NewLoginSession,
+  ): Promise<LoginRecord | undefined>;
   /**
    * Notes a unionid that a known account did not have before. Nobody's user changes: two people
    * who turn out to be one, and a unionid that changes, are left to an operator.
@@ -45,12 +41,12 @@ export function createUnionStore({ orm, run }: Db): UnionStore {
     );
   };
   return {
-    join: (account, profile) =>
+    join: (account, profile, session) =>
       locked(account, async (tx) => {
         const known = await findUser(tx, account);
-        if (known !== undefined) return addAccount(tx, account, known);
-        const [user] = await registerUser(tx, account, profile);
-        return user && { user, isNewUser: true };
+        if (known === undefined) return register(tx, account, profile, session);
+        const isAdded = await addAccount(tx, account, known);
+        return isAdded ? logIn(tx, known, account, session) : undefined;
       }),
     note: (account) => locked(account, (tx) => noteUnionid(tx, account)),
   };
@@ -72,19 +68,13 @@ async function findUser(tx: Executor, account: UnionAccount): Promise<UserId | u
   return row?.userId;
 }
 
-async function addAccount(tx: Executor, account: UnionAccount, userId: UserId) {
+async function addAccount(tx: Executor, account: UnionAccount, userId: UserId): Promise<boolean> {
   const added = await tx
     .insert(miniAccounts)
     .values({ ...account, userId })
     .onConflictDoNothing()
     .returning({ userId: miniAccounts.userId });
-  if (added.length === 0) return undefined;
-  const [user] = await tx
-    .update(users)
-    .set({ lastLoginAt: LOGIN_TIME })
-    .where(eq(users.id, userId))
-    .returning(USER_COLUMNS);
-  return user && { user, isNewUser: false };
+  return added.length > 0;
 }
 
 async function noteUnionid(tx: Executor, account: UnionAccount): Promise<void> {
@@ -99,7 +89,8 @@ async function noteUnionid(tx: Executor, account: UnionAccount): Promise<void> {
   if (filled) {
     if (first === undefined || first === filled.userId) return;
     const pair = [first, filled.userId].toSorted((a, b) => a - b);
-    await audit(tx, "merge_candidate", {
+    await audit(tx, {
+      kind: "merge_candidate",
       userId: filled.userId,
       details: { otherUserId: first, appId, unionScope },
       once: pair.join(":"),
@@ -111,21 +102,10 @@ async function noteUnionid(tx: Executor, account: UnionAccount): Promise<void> {
     .from(miniAccounts)
     .where(isOwn);
   if (!own || own.unionid === unionid) return;
-  await audit(tx, "unionid_changed", {
+  await audit(tx, {
+    kind: "unionid_changed",
     userId: own.userId,
     details: { appId, openid, from: own.unionid ?? "", to: unionid },
     once: `${appId}:${openid}:${unionid}`,
   });
-}
-
-async function audit(
-  tx: Executor,
-  kind: "merge_candidate" | "unionid_changed",
-  event: { userId: UserId; details: Record<string, string | number>; once: string },
-): Promise<void> {
-  const once = `${kind}:${event.once}`;
-  await tx
-    .insert(auditEvents)
-    .values({ ...event, kind, once })
-    .onConflictDoNothing();
 }

@@ -1,39 +1,19 @@
-import { randomBytes } from "node:crypto";
-import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, inArray, type SQL, sql } from "drizzle-orm";
 import { IdentityError } from "../errors.ts";
-import type { AppId, Openid, Unionid, UserId } from "../ids.ts";
+import type { UserId } from "../ids.ts";
 import type { StoredPhone } from "../phones.ts";
-import { type Db, type Executor, isUniqueViolation } from "./db.ts";
-import { miniAccounts, users } from "./schema.ts";
+import { type Db, isUniqueViolation } from "./db.ts";
+import { users } from "./schema.ts";
 
 export type User = typeof users.$inferSelect;
-
-/** Who WeChat says it is. */
-export interface Account {
-  appId: AppId;
-  openid: Openid;
-  unionid: Unionid | undefined;
-  /** Of the mini program: where the unionid holds. */
-  unionScope: string;
-}
-
-/** A user who logged in, and the unionid that their account had before. */
-export interface KnownLogin {
-  user: User;
-  unionid: Unionid | null;
-}
 
 export interface Profile {
   nickname: string;
   avatarUrl: string;
 }
 
-/** The rows of people and of their accounts. */
+/** The rows of people. */
 export interface UserStore {
-  /** The account's user, with the login noted; undefined when the account is not known yet. */
-  recordLogin(account: Account): Promise<KnownLogin | undefined>;
-  /** Registers a person with this account; undefined when somebody else just did. */
-  register(account: Account, profile: Profile): Promise<User | undefined>;
   find(id: UserId): Promise<User | undefined>;
   /** Those who exist, in no order. */
   findMany(ids: readonly UserId[]): Promise<User[]>;
@@ -50,26 +30,12 @@ export interface UserStore {
 }
 
 export function createUserStore(db: Db): UserStore {
-  const login = prepareLogin(db);
   const find = db.orm
     .select()
     .from(users)
     .where(eq(users.id, sql.placeholder("id")))
     .prepare("find");
   return {
-    recordLogin: async ({ appId, openid }) => {
-      const values = { appId, openid };
-      const [row] = await db.run(() => login.execute(values), { repeatable: true });
-      if (!row) return undefined;
-      const { unionid, ...user } = row;
-      return { user, unionid };
-    },
-    register: async (account, profile) => {
-      const [row] = await db.run(() => registerUser(db.orm, account, profile), {
-        repeatable: true,
-      });
-      return row;
-    },
     find: async (id) => (await db.run(() => find.execute({ id }), { repeatable: true }))[0],
     findMany: (ids) =>
       db.run(
@@ -113,79 +79,6 @@ function change(db: Db, id: UserId, changes: Partial<Profile & StoredPhone>, con
   );
 }
 
-/** One round trip for a returning login. */
-function prepareLogin({ orm }: Db) {
-  const account = orm.$with("account").as(
-    orm
-      .select({ userId: miniAccounts.userId, unionid: miniAccounts.unionid })
-      .from(miniAccounts)
-      .where(
-        and(
-          eq(miniAccounts.appId, sql.placeholder("appId")),
-          eq(miniAccounts.openid, sql.placeholder("openid")),
-        ),
-      ),
-  );
-  return orm
-    .with(account)
-    .update(users)
-    .set({ lastLoginAt: LOGIN_TIME })
-    .from(account)
-    .where(eq(users.id, account.userId))
-    .returning({ ...USER_COLUMNS, unionid: account.unionid })
-    .prepare("record_login");
-}
+export const USER_COLUMNS = getTableColumns(users);
 
-/** A login that is refused is none. */
-export const LOGIN_TIME = sql`case when disabled then last_login_at else now() end`;
-
-export const USER_COLUMNS = {
-  id: users.id,
-  username: users.username,
-  nickname: users.nickname,
-  avatarUrl: users.avatarUrl,
-  registrationSource: users.registrationSource,
-  disabled: users.disabled,
-  phoneSealed: users.phoneSealed,
-  phoneIndex: users.phoneIndex,
-  phoneMasked: users.phoneMasked,
-  version: users.version,
-  createdAt: users.createdAt,
-  updatedAt: users.updatedAt,
-  lastLoginAt: users.lastLoginAt,
-};
-
-/**
- * Account and user in one statement. The account comes first: its primary key decides who of
- * several registers the person, and only the winner's user is inserted, so no row is ever orphaned.
- */
-export function registerUser(orm: Executor, account: Account, profile: Profile) {
-  const { appId, openid, unionid, unionScope } = account;
-  const fresh = orm.$with("fresh").as(
-    orm
-      .insert(miniAccounts)
-      .values({
-        appId,
-        openid,
-        unionScope,
-        unionid: unionid ?? null,
-        userId: sql`nextval(pg_get_serial_sequence('users', 'id'))`,
-      })
-      .onConflictDoNothing()
-      .returning({ userId: miniAccounts.userId }),
-  );
-  return orm
-    .with(fresh)
-    .insert(users)
-    .select(
-      sql`select user_id, ${newUsername()}, ${profile.nickname}, ${profile.avatarUrl}, 'miniapp',
-            false, null, null, '', 1, now(), now(), now() from fresh`,
-    )
-    .returning();
-}
-
-/** `wx_` and 16 characters of base32 (RFC 4648, lower case): 80 random bits. */
-function newUsername(): string {
-  const letters = "abcdefghijklmnopqrstuvwxyz234567";
-  return `wx_${Array.from(randomBytes(16), (byte) => letters[byte & 31]).join("")}`;
-}
+export type UserColumns = typeof USER_COLUMNS;

@@ -521,7 +521,7 @@ export declare const DirectoryService: GenService<{
   },
   /**
    * Who a person's access token speaks for. Refused as the person's own call would be: TOKEN_INVALID,
-   * TOKEN_EXPIRED, USER_DISABLED, USER_NOT_FOUND.
+   * TOKEN_EXPIRED, TOKEN_REVOKED, USER_DISABLED, USER_NOT_FOUND.
    *
    * @generated from rpc identity.v1.DirectoryService.VerifyToken
    */

@@ -226,6 +226,28 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_PHONE_TAKEN = 29;
    */
   PHONE_TAKEN = 29,
+
+  /**
+   * The login that the token is of has ended; the person logs in again. UNAUTHENTICATED.
+   *
+   * @generated from enum value: ERROR_REASON_TOKEN_REVOKED = 30;
+   */
+  TOKEN_REVOKED = 30,
+
+  /**
+   * No refresh token of ours, or its login has ended; the person logs in again. UNAUTHENTICATED.
+   *
+   * @generated from enum value: ERROR_REASON_REFRESH_TOKEN_INVALID = 31;
+   */
+  REFRESH_TOKEN_INVALID = 31,
+
+  /**
+   * The refresh token was used before: somebody else may have it, so the login was ended.
+   * UNAUTHENTICATED.
+   *
+   * @generated from enum value: ERROR_REASON_REFRESH_TOKEN_REUSED = 32;
+   */
+  REFRESH_TOKEN_REUSED = 32,
 }
 
 /**

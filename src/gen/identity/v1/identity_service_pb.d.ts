@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { User } from "./user_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file identity/v1/identity_service.proto.
@@ -66,11 +67,19 @@ export declare type MiniLoginRequest = Message<"identity.v1.MiniLoginRequest"> &
   userInfo?: UserInfo | undefined;
 
   /**
-   * 16 to 64 of `A-Za-z0-9_-`, chosen by the client for one login and its retries.
+   * 16 to 64 of `A-Za-z0-9_-`, chosen by the client for one login and its retries: for 60 s the same
+   * code under the same key gives the same login again, without WeChat being asked a second time.
    *
    * @generated from field: optional string idempotency_key = 4;
    */
   idempotencyKey?: string | undefined;
+
+  /**
+   * What the person will know the device by, as in `iPhone`; at most 64 characters, the rest is cut.
+   *
+   * @generated from field: string device = 5;
+   */
+  device: string;
 };
 
 /**
@@ -100,7 +109,7 @@ export declare type MiniLoginResponse = Message<"identity.v1.MiniLoginResponse">
   expiresIn: bigint;
 
   /**
-   * Empty: this version issues no refresh tokens.
+   * Opaque; for RefreshToken, once. Keep it as safe as a password.
    *
    * @generated from field: string refresh_token = 3;
    */
@@ -141,6 +150,226 @@ export declare type MiniLoginResponse = Message<"identity.v1.MiniLoginResponse">
  * Use `create(MiniLoginResponseSchema)` to create a new message.
  */
 export declare const MiniLoginResponseSchema: GenMessage<MiniLoginResponse>;
+
+/**
+ * A refresh token to trade.
+ *
+ * @generated from message identity.v1.RefreshTokenRequest
+ */
+export declare type RefreshTokenRequest = Message<"identity.v1.RefreshTokenRequest"> & {
+  /**
+   * The latest one of the login.
+   *
+   * @generated from field: string refresh_token = 1;
+   */
+  refreshToken: string;
+
+  /**
+   * 16 to 64 of `A-Za-z0-9_-`, chosen by the client for one refresh and its retries: for 10 s the
+   * same token under the same key gives the same successor again.
+   *
+   * @generated from field: optional string idempotency_key = 2;
+   */
+  idempotencyKey?: string | undefined;
+
+  /**
+   * When given, a token of another mini program is refused with REFRESH_TOKEN_INVALID.
+   *
+   * @generated from field: string app_id = 3;
+   */
+  appId: string;
+};
+
+/**
+ * Describes the message identity.v1.RefreshTokenRequest.
+ * Use `create(RefreshTokenRequestSchema)` to create a new message.
+ */
+export declare const RefreshTokenRequestSchema: GenMessage<RefreshTokenRequest>;
+
+/**
+ * The tokens to use from now on.
+ *
+ * @generated from message identity.v1.RefreshTokenResponse
+ */
+export declare type RefreshTokenResponse = Message<"identity.v1.RefreshTokenResponse"> & {
+  /**
+   * As in MiniLoginResponse.
+   *
+   * @generated from field: string access_token = 1;
+   */
+  accessToken: string;
+
+  /**
+   * How long the access token lives, in seconds; never longer than the login.
+   *
+   * @generated from field: int64 expires_in = 2;
+   */
+  expiresIn: bigint;
+
+  /**
+   * In place of the one that was traded.
+   *
+   * @generated from field: string refresh_token = 3;
+   */
+  refreshToken: string;
+};
+
+/**
+ * Describes the message identity.v1.RefreshTokenResponse.
+ * Use `create(RefreshTokenResponseSchema)` to create a new message.
+ */
+export declare const RefreshTokenResponseSchema: GenMessage<RefreshTokenResponse>;
+
+/**
+ * Nothing to say: the login is the token's.
+ *
+ * @generated from message identity.v1.LogoutRequest
+ */
+export declare type LogoutRequest = Message<"identity.v1.LogoutRequest"> & {
+};
+
+/**
+ * Describes the message identity.v1.LogoutRequest.
+ * Use `create(LogoutRequestSchema)` to create a new message.
+ */
+export declare const LogoutRequestSchema: GenMessage<LogoutRequest>;
+
+/**
+ * It has ended.
+ *
+ * @generated from message identity.v1.LogoutResponse
+ */
+export declare type LogoutResponse = Message<"identity.v1.LogoutResponse"> & {
+};
+
+/**
+ * Describes the message identity.v1.LogoutResponse.
+ * Use `create(LogoutResponseSchema)` to create a new message.
+ */
+export declare const LogoutResponseSchema: GenMessage<LogoutResponse>;
+
+/**
+ * Nothing to say: the subject is the token's.
+ *
+ * @generated from message identity.v1.ListSessionsRequest
+ */
+export declare type ListSessionsRequest = Message<"identity.v1.ListSessionsRequest"> & {
+};
+
+/**
+ * Describes the message identity.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export declare const ListSessionsRequestSchema: GenMessage<ListSessionsRequest>;
+
+/**
+ * The logins.
+ *
+ * @generated from message identity.v1.ListSessionsResponse
+ */
+export declare type ListSessionsResponse = Message<"identity.v1.ListSessionsResponse"> & {
+  /**
+   * The latest first.
+   *
+   * @generated from field: repeated identity.v1.LoginSession sessions = 1;
+   */
+  sessions: LoginSession[];
+};
+
+/**
+ * Describes the message identity.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export declare const ListSessionsResponseSchema: GenMessage<ListSessionsResponse>;
+
+/**
+ * A login that has not ended.
+ *
+ * @generated from message identity.v1.LoginSession
+ */
+export declare type LoginSession = Message<"identity.v1.LoginSession"> & {
+  /**
+   * Names it for RevokeSession; also the claim `sid` of its tokens.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The mini program that it was in.
+   *
+   * @generated from field: string app_id = 2;
+   */
+  appId: string;
+
+  /**
+   * What the client called the device, or empty.
+   *
+   * @generated from field: string device = 3;
+   */
+  device: string;
+
+  /**
+   * When the person logged in.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When its tokens were refreshed last, or when the person logged in.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 5;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Whether it is the one that this call's token is of.
+   *
+   * @generated from field: bool current = 6;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message identity.v1.LoginSession.
+ * Use `create(LoginSessionSchema)` to create a new message.
+ */
+export declare const LoginSessionSchema: GenMessage<LoginSession>;
+
+/**
+ * Which login to end.
+ *
+ * @generated from message identity.v1.RevokeSessionRequest
+ */
+export declare type RevokeSessionRequest = Message<"identity.v1.RevokeSessionRequest"> & {
+  /**
+   * The `id` of one's own.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+};
+
+/**
+ * Describes the message identity.v1.RevokeSessionRequest.
+ * Use `create(RevokeSessionRequestSchema)` to create a new message.
+ */
+export declare const RevokeSessionRequestSchema: GenMessage<RevokeSessionRequest>;
+
+/**
+ * It has ended.
+ *
+ * @generated from message identity.v1.RevokeSessionResponse
+ */
+export declare type RevokeSessionResponse = Message<"identity.v1.RevokeSessionResponse"> & {
+};
+
+/**
+ * Describes the message identity.v1.RevokeSessionResponse.
+ * Use `create(RevokeSessionResponseSchema)` to create a new message.
+ */
+export declare const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse>;
 
 /**
  * Nothing to say: the subject is the token's.
@@ -291,7 +520,7 @@ export declare const GetJwksRequestSchema: GenMessage<GetJwksRequest>;
  */
 export declare type GetJwksResponse = Message<"identity.v1.GetJwksResponse"> & {
   /**
-   * Keys that tokens in use may be signed with, the signing one first.
+   * Keys that tokens in use may be signed with, the signing one first, and the one that signs next.
    *
    * @generated from field: repeated identity.v1.Jwk keys = 1;
    */
@@ -382,6 +611,48 @@ export declare const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof MiniLoginRequestSchema;
     output: typeof MiniLoginResponseSchema;
+  },
+  /**
+   * Trades a refresh token for an access token and the next refresh token; each is used once. Anyone
+   * who holds one may call it. A second use, other than a retry within 10 s under the same
+   * `idempotency_key`, ends the login with REFRESH_TOKEN_REUSED.
+   *
+   * @generated from rpc identity.v1.IdentityService.RefreshToken
+   */
+  refreshToken: {
+    methodKind: "unary";
+    input: typeof RefreshTokenRequestSchema;
+    output: typeof RefreshTokenResponseSchema;
+  },
+  /**
+   * Ends the login that the token is of: its access tokens and its refresh token are refused from now on.
+   *
+   * @generated from rpc identity.v1.IdentityService.Logout
+   */
+  logout: {
+    methodKind: "unary";
+    input: typeof LogoutRequestSchema;
+    output: typeof LogoutResponseSchema;
+  },
+  /**
+   * The logins of the token's subject that have not ended, the latest first, at most 100.
+   *
+   * @generated from rpc identity.v1.IdentityService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends one login of the token's subject, as on a device that was lost. Ending it twice does no harm.
+   *
+   * @generated from rpc identity.v1.IdentityService.RevokeSession
+   */
+  revokeSession: {
+    methodKind: "unary";
+    input: typeof RevokeSessionRequestSchema;
+    output: typeof RevokeSessionResponseSchema;
   },
   /**
    * The profile of the token's subject.

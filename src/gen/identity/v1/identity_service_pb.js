@@ -3,13 +3,14 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_identity_v1_user } from "./user_pb.js";
 
 /**
  * Describes the file identity/v1/identity_service.proto.
  */
 export const file_identity_v1_identity_service = /*@__PURE__*/
-  fileDesc("CiJpZGVudGl0eS92MS9pZGVudGl0eV9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSJWCghVc2VySW5mbxIVCghuaWNrbmFtZRgBIAEoCUgAiAEBEhcKCmF2YXRhcl91cmwYAiABKAlIAYgBAUILCglfbmlja25hbWVCDQoLX2F2YXRhcl91cmwijAEKEE1pbmlMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRIOCgZhcHBfaWQYAiABKAkSKAoJdXNlcl9pbmZvGAMgASgLMhUuaWRlbnRpdHkudjEuVXNlckluZm8SHAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSACIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSK6AQoRTWluaUxvZ2luUmVzcG9uc2USFAoMYWNjZXNzX3Rva2VuGAEgASgJEhIKCmV4cGlyZXNfaW4YAiABKAMSFQoNcmVmcmVzaF90b2tlbhgDIAEoCRISCgpzZXNzaW9uX2lkGAQgASgJEh8KBHVzZXIYBSABKAsyES5pZGVudGl0eS52MS5Vc2VyEhMKC2lzX25ld191c2VyGAYgASgIEhoKEnNlc3Npb25fa2V5X2NhY2hlZBgHIAEoCCITChFHZXRQcm9maWxlUmVxdWVzdCI1ChJHZXRQcm9maWxlUmVzcG9uc2USHwoEdXNlchgBIAEoCzIRLmlkZW50aXR5LnYxLlVzZXIilgEKFFVwZGF0ZVByb2ZpbGVSZXF1ZXN0EhUKCG5pY2tuYW1lGAEgASgJSACIAQESFwoKYXZhdGFyX3VybBgCIAEoCUgBiAEBEh0KEGV4cGVjdGVkX3ZlcnNpb24YAyABKANIAogBAUILCglfbmlja25hbWVCDQoLX2F2YXRhcl91cmxCEwoRX2V4cGVjdGVkX3ZlcnNpb24iOAoVVXBkYXRlUHJvZmlsZVJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiAKEEJpbmRQaG9uZVJlcXVlc3QSDAoEY29kZRgBIAEoCSI0ChFCaW5kUGhvbmVSZXNwb25zZRIfCgR1c2VyGAEgASgLMhEuaWRlbnRpdHkudjEuVXNlciIQCg5HZXRKd2tzUmVxdWVzdCIxCg9HZXRKd2tzUmVzcG9uc2USHgoEa2V5cxgBIAMoCzIQLmlkZW50aXR5LnYxLkp3ayJcCgNKd2sSCwoDa3R5GAEgASgJEgsKA2NydhgCIAEoCRIJCgF4GAMgASgJEgkKAXkYBCABKAkSCwoDa2lkGAUgASgJEgsKA2FsZxgGIAEoCRILCgN1c2UYByABKAkylgMKD0lkZW50aXR5U2VydmljZRJKCglNaW5pTG9naW4SHS5pZGVudGl0eS52MS5NaW5pTG9naW5SZXF1ZXN0Gh4uaWRlbnRpdHkudjEuTWluaUxvZ2luUmVzcG9uc2USTQoKR2V0UHJvZmlsZRIeLmlkZW50aXR5LnYxLkdldFByb2ZpbGVSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuR2V0UHJvZmlsZVJlc3BvbnNlElYKDVVwZGF0ZVByb2ZpbGUSIS5pZGVudGl0eS52MS5VcGRhdGVQcm9maWxlUmVxdWVzdBoiLmlkZW50aXR5LnYxLlVwZGF0ZVByb2ZpbGVSZXNwb25zZRJKCglCaW5kUGhvbmUSHS5pZGVudGl0eS52MS5CaW5kUGhvbmVSZXF1ZXN0Gh4uaWRlbnRpdHkudjEuQmluZFBob25lUmVzcG9uc2USRAoHR2V0SndrcxIbLmlkZW50aXR5LnYxLkdldEp3a3NSZXF1ZXN0GhwuaWRlbnRpdHkudjEuR2V0Sndrc1Jlc3BvbnNlYgZwcm90bzM", [file_identity_v1_user]);
+  fileDesc("CiJpZGVudGl0eS92MS9pZGVudGl0eV9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSJWCghVc2VySW5mbxIVCghuaWNrbmFtZRgBIAEoCUgAiAEBEhcKCmF2YXRhcl91cmwYAiABKAlIAYgBAUILCglfbmlja25hbWVCDQoLX2F2YXRhcl91cmwinAEKEE1pbmlMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRIOCgZhcHBfaWQYAiABKAkSKAoJdXNlcl9pbmZvGAMgASgLMhUuaWRlbnRpdHkudjEuVXNlckluZm8SHAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSACIAQESDgoGZGV2aWNlGAUgASgJQhIKEF9pZGVtcG90ZW5jeV9rZXkiugEKEU1pbmlMb2dpblJlc3BvbnNlEhQKDGFjY2Vzc190b2tlbhgBIAEoCRISCgpleHBpcmVzX2luGAIgASgDEhUKDXJlZnJlc2hfdG9rZW4YAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIfCgR1c2VyGAUgASgLMhEuaWRlbnRpdHkudjEuVXNlchITCgtpc19uZXdfdXNlchgGIAEoCBIaChJzZXNzaW9uX2tleV9jYWNoZWQYByABKAgibgoTUmVmcmVzaFRva2VuUmVxdWVzdBIVCg1yZWZyZXNoX3Rva2VuGAEgASgJEhwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAiAEBEg4KBmFwcF9pZBgDIAEoCUISChBfaWRlbXBvdGVuY3lfa2V5IlcKFFJlZnJlc2hUb2tlblJlc3BvbnNlEhQKDGFjY2Vzc190b2tlbhgBIAEoCRISCgpleHBpcmVzX2luGAIgASgDEhUKDXJlZnJlc2hfdG9rZW4YAyABKAkiDwoNTG9nb3V0UmVxdWVzdCIQCg5Mb2dvdXRSZXNwb25zZSIVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0IkMKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEisKCHNlc3Npb25zGAEgAygLMhkuaWRlbnRpdHkudjEuTG9naW5TZXNzaW9uIq0BCgxMb2dpblNlc3Npb24SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg4KBmRldmljZRgDIAEoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBiABKAgiKgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiEwoRR2V0UHJvZmlsZVJlcXVlc3QiNQoSR2V0UHJvZmlsZVJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIpYBChRVcGRhdGVQcm9maWxlUmVxdWVzdBIVCghuaWNrbmFtZRgBIAEoCUgAiAEBEhcKCmF2YXRhcl91cmwYAiABKAlIAYgBARIdChBleHBlY3RlZF92ZXJzaW9uGAMgASgDSAKIAQFCCwoJX25pY2tuYW1lQg0KC19hdmF0YXJfdXJsQhMKEV9leHBlY3RlZF92ZXJzaW9uIjgKFVVwZGF0ZVByb2ZpbGVSZXNwb25zZRIfCgR1c2VyGAEgASgLMhEuaWRlbnRpdHkudjEuVXNlciIgChBCaW5kUGhvbmVSZXF1ZXN0EgwKBGNvZGUYASABKAkiNAoRQmluZFBob25lUmVzcG9uc2USHwoEdXNlchgBIAEoCzIRLmlkZW50aXR5LnYxLlVzZXIiEAoOR2V0Sndrc1JlcXVlc3QiMQoPR2V0Sndrc1Jlc3BvbnNlEh4KBGtleXMYASADKAsyEC5pZGVudGl0eS52MS5Kd2siXAoDSndrEgsKA2t0eRgBIAEoCRILCgNjcnYYAiABKAkSCQoBeBgDIAEoCRIJCgF5GAQgASgJEgsKA2tpZBgFIAEoCRILCgNhbGcYBiABKAkSCwoDdXNlGAcgASgJMtsFCg9JZGVudGl0eVNlcnZpY2USSgoJTWluaUxvZ2luEh0uaWRlbnRpdHkudjEuTWluaUxvZ2luUmVxdWVzdBoeLmlkZW50aXR5LnYxLk1pbmlMb2dpblJlc3BvbnNlElMKDFJlZnJlc2hUb2tlbhIgLmlkZW50aXR5LnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaIS5pZGVudGl0eS52MS5SZWZyZXNoVG9rZW5SZXNwb25zZRJBCgZMb2dvdXQSGi5pZGVudGl0eS52MS5Mb2dvdXRSZXF1ZXN0GhsuaWRlbnRpdHkudjEuTG9nb3V0UmVzcG9uc2USUwoMTGlzdFNlc3Npb25zEiAuaWRlbnRpdHkudjEuTGlzdFNlc3Npb25zUmVxdWVzdBohLmlkZW50aXR5LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlElYKDVJldm9rZVNlc3Npb24SIS5pZGVudGl0eS52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBoiLmlkZW50aXR5LnYxLlJldm9rZVNlc3Npb25SZXNwb25zZRJNCgpHZXRQcm9maWxlEh4uaWRlbnRpdHkudjEuR2V0UHJvZmlsZVJlcXVlc3QaHy5pZGVudGl0eS52MS5HZXRQcm9maWxlUmVzcG9uc2USVgoNVXBkYXRlUHJvZmlsZRIhLmlkZW50aXR5LnYxLlVwZGF0ZVByb2ZpbGVSZXF1ZXN0GiIuaWRlbnRpdHkudjEuVXBkYXRlUHJvZmlsZVJlc3BvbnNlEkoKCUJpbmRQaG9uZRIdLmlkZW50aXR5LnYxLkJpbmRQaG9uZVJlcXVlc3QaHi5pZGVudGl0eS52MS5CaW5kUGhvbmVSZXNwb25zZRJECgdHZXRKd2tzEhsuaWRlbnRpdHkudjEuR2V0Sndrc1JlcXVlc3QaHC5pZGVudGl0eS52MS5HZXRKd2tzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_identity_v1_user]);
 
 /**
  * Describes the message identity.v1.UserInfo.
@@ -33,67 +34,130 @@ export const MiniLoginResponseSchema = /*@__PURE__*/
   messageDesc(file_identity_v1_identity_service, 2);
 
 /**
+ * Describes the message identity.v1.RefreshTokenRequest.
+ * Use `create(RefreshTokenRequestSchema)` to create a new message.
+ */
+export const RefreshTokenRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 3);
+
+/**
+ * Describes the message identity.v1.RefreshTokenResponse.
+ * Use `create(RefreshTokenResponseSchema)` to create a new message.
+ */
+export const RefreshTokenResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 4);
+
+/**
+ * Describes the message identity.v1.LogoutRequest.
+ * Use `create(LogoutRequestSchema)` to create a new message.
+ */
+export const LogoutRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 5);
+
+/**
+ * Describes the message identity.v1.LogoutResponse.
+ * Use `create(LogoutResponseSchema)` to create a new message.
+ */
+export const LogoutResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 6);
+
+/**
+ * Describes the message identity.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 7);
+
+/**
+ * Describes the message identity.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 8);
+
+/**
+ * Describes the message identity.v1.LoginSession.
+ * Use `create(LoginSessionSchema)` to create a new message.
+ */
+export const LoginSessionSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 9);
+
+/**
+ * Describes the message identity.v1.RevokeSessionRequest.
+ * Use `create(RevokeSessionRequestSchema)` to create a new message.
+ */
+export const RevokeSessionRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 10);
+
+/**
+ * Describes the message identity.v1.RevokeSessionResponse.
+ * Use `create(RevokeSessionResponseSchema)` to create a new message.
+ */
+export const RevokeSessionResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_identity_service, 11);
+
+/**
  * Describes the message identity.v1.GetProfileRequest.
  * Use `create(GetProfileRequestSchema)` to create a new message.
  */
 export const GetProfileRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 3);
+  messageDesc(file_identity_v1_identity_service, 12);
 
 /**
  * Describes the message identity.v1.GetProfileResponse.
  * Use `create(GetProfileResponseSchema)` to create a new message.
  */
 export const GetProfileResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 4);
+  messageDesc(file_identity_v1_identity_service, 13);
 
 /**
  * Describes the message identity.v1.UpdateProfileRequest.
  * Use `create(UpdateProfileRequestSchema)` to create a new message.
  */
 export const UpdateProfileRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 5);
+  messageDesc(file_identity_v1_identity_service, 14);
 
 /**
  * Describes the message identity.v1.UpdateProfileResponse.
  * Use `create(UpdateProfileResponseSchema)` to create a new message.
  */
 export const UpdateProfileResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 6);
+  messageDesc(file_identity_v1_identity_service, 15);
 
 /**
  * Describes the message identity.v1.BindPhoneRequest.
  * Use `create(BindPhoneRequestSchema)` to create a new message.
  */
 export const BindPhoneRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 7);
+  messageDesc(file_identity_v1_identity_service, 16);
 
 /**
  * Describes the message identity.v1.BindPhoneResponse.
  * Use `create(BindPhoneResponseSchema)` to create a new message.
  */
 export const BindPhoneResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 8);
+  messageDesc(file_identity_v1_identity_service, 17);
 
 /**
  * Describes the message identity.v1.GetJwksRequest.
  * Use `create(GetJwksRequestSchema)` to create a new message.
  */
 export const GetJwksRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 9);
+  messageDesc(file_identity_v1_identity_service, 18);
 
 /**
  * Describes the message identity.v1.GetJwksResponse.
  * Use `create(GetJwksResponseSchema)` to create a new message.
  */
 export const GetJwksResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 10);
+  messageDesc(file_identity_v1_identity_service, 19);
 
 /**
  * Describes the message identity.v1.Jwk.
  * Use `create(JwkSchema)` to create a new message.
  */
 export const JwkSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_identity_service, 11);
+  messageDesc(file_identity_v1_identity_service, 20);
 
 /**
  * Logs people in and looks after their profile, for the end user's own client (through the gateway).
