@@ -19,6 +19,7 @@ import {
 } from "../../src/config.ts";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 import { createGateway } from "../../src/gateway/index.ts";
+import { AdminService } from "../../src/gen/identity/v1/admin_service_pb.js";
 import { DirectoryService } from "../../src/gen/identity/v1/directory_service_pb.js";
 import { IdentityService } from "../../src/gen/identity/v1/identity_service_pb.js";
 import { createIdentity, type Identity } from "../../src/identity/index.ts";
@@ -42,6 +43,14 @@ export const CALLER_SECRET = "caller-secret-of-the-tests";
 /** For RPC_CALLERS. */
 export const CALLER = `tests:${sha256(CALLER_SECRET)}:directory`;
 
+const ADMIN_SECRET = "other";
+
+/** For RPC_CALLERS: the caller `other`, who has the scope `admin`. */
+export const ADMIN = `other:${sha256(ADMIN_SECRET)}:admin`;
+
+/** What `other` sends with a call. */
+export const AS_ADMIN = { headers: { authorization: `Bearer ${ADMIN_SECRET}` } };
+
 /** Identity and gateway on their real wires, with a database, a mini program and WeChat of their own. */
 export interface TestService extends AsyncDisposable {
   env: Env;
@@ -56,6 +65,8 @@ export interface TestService extends AsyncDisposable {
   directory: DirectoryClient;
   /** Over Connect, with no secret. */
   directoryConnect: Client<typeof DirectoryService>;
+  /** Over Connect, with no secret: see AS_ADMIN. */
+  adminConnect: Client<typeof AdminService>;
   grpcWeb: Client<typeof IdentityService>;
   /** The gateway's origin; it calls identity over gRPC. */
   gateway: string;
@@ -81,7 +92,7 @@ export async function startService({
     REDIS_URL: inject("redisUrl"),
     ...(env.MINI_APPS_FILE ? {} : { WX_MINI_APP_ID: appId, WX_MINI_APP_SECRET: secret }),
     MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
-    RPC_CALLERS: `${CALLER},other:${sha256("other")}:admin`,
+    RPC_CALLERS: `${CALLER},${ADMIN}`,
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
     GATEWAY_LISTEN: "127.0.0.1:0",
@@ -126,6 +137,7 @@ export async function startService({
     grpc,
     directory,
     directoryConnect: createClient(DirectoryService, createConnectTransport(transport)),
+    adminConnect: createClient(AdminService, createConnectTransport(transport)),
     connect: createClient(IdentityService, createConnectTransport(transport)),
     grpcWeb: createClient(IdentityService, createGrpcWebTransport(transport)),
     gateway: `http://${formatAddress(gateway.address)}`,
