@@ -68,6 +68,30 @@ it("takes the newer of two secrets once WeChat knows only that one", async () =>
   expect(service.simulator.calls - before).toBe(3);
 });
 
+it("takes no refresh token of another mini program, and does no harm to it", async () => {
+  const [first = "", second = ""] = apps;
+  const code = service.simulator.issueCode("gail", first);
+  const { refreshToken } = await service.grpc.miniLogin({ code, appId: first });
+  const refresh = (sender: string) =>
+    fetch(`${service.gateway}/api/v1/auth/refresh`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        referer: `https://servicewechat.com/${sender}/7/page-frame.html`,
+      },
+      body: JSON.stringify({ refreshToken }),
+    });
+  const refused = await refresh(second);
+  expect(await refused.json()).toMatchObject({ code: 401, reason: "REFRESH_TOKEN_INVALID" });
+  const { miniApps } = toIdentityConfig(service.env);
+  service.identity.reload({ miniApps: miniApps.slice(1) });
+  await expect(service.grpc.refreshToken({ refreshToken })).rejects.toMatchObject({
+    reason: "REFRESH_TOKEN_INVALID",
+  });
+  service.identity.reload({ miniApps });
+  expect((await refresh(first)).status).toBe(200);
+});
+
 it("takes other mini programs without losing a call", async () => {
   const { miniApps } = toIdentityConfig(service.env);
   const [first, second] = miniApps as [MiniAppConfig, MiniAppConfig];
