@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { toDatabaseConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/config-values.ts";
 import { type KeyRing, type KeyRingOptions, openKeyRing } from "../../src/identity/keys.ts";
@@ -78,4 +78,93 @@ it("finds a key that another replica made, asking at most once in 30 s", async (
   nowMs = 30_000;
   await Promise.all(Array.from({ length: 50 }, (_, i) => ring.verificationKey(`made-up-${i}`)));
   expect(asked).toBe(2);
+});
+
+describe("a rotation", () => {
+  const age = (column: "created_at" | "activated_at" | "retired_at", state: string, by: string) =>
+    db.run(() =>
+      db.orm.execute(
+        `update signing_keys set ${column} = now() - interval '${by}' where state = '${state}'`,
+      ),
+    );
+  const rotate = (ring: KeyRing, distrustPrevious = false) =>
+    ring.rotate({ distrustPrevious, by: "tests" });
+
+  it("signs with the key that was published before, and publishes another", async () => {
+    const ring = await open();
+    const [active, next] = ring.published();
+    expect(ring.signingKey().kid).toBe(active?.kid);
+    await age("created_at", "next", "8 seconds");
+    const rotated = await rotate(ring);
+    expect(rotated).toMatchObject({ rotated: true, kid: next?.kid });
+    expect(ring.signingKey().kid).toBe(next?.kid);
+    const kids = ring.published().map(({ kid }) => kid);
+    expect(kids).toEqual([next?.kid, rotated.nextKid, active?.kid]);
+    expect(await ring.verificationKey(active?.kid ?? "")).toBeDefined();
+  });
+
+  it("does nothing while the next key may not be known everywhere", async () => {
+    const ring = await open();
+    const before = ring.published();
+    expect(await rotate(ring)).toMatchObject({ rotated: false, kid: before[0]?.kid });
+    expect(ring.published()).toEqual(before);
+  });
+
+  it("happens once when several ask for it at once", async () => {
+    const all = await Promise.all([open(), open(), open()]);
+    await age("created_at", "next", "8 seconds");
+    const done = await Promise.all(all.map((ring) => rotate(ring)));
+    expect(done.filter(({ rotated }) => rotated)).toHaveLength(1);
+    expect(new Set(done.map(({ kid }) => kid)).size).toBe(1);
+  });
+
+  it("is seen by the other processes before long", async () => {
+    const other = await open(undefined, { reloadIntervalMs: 20 });
+    const ring = await open();
+    await age("created_at", "next", "8 seconds");
+    const { kid, nextKid } = await rotate(ring);
+    await vi.waitUntil(() => other.signingKey().kid === kid);
+    expect(other.published().map((key) => key.kid)).toContain(nextKid);
+  });
+
+  it("forgets the keys before at once when they are not trusted any more", async () => {
+    const ring = await open();
+    await age("created_at", "next", "8 seconds");
+    const before = ring.signingKey().kid;
+    const { kid, nextKid } = await rotate(ring, true);
+    expect(ring.published().map((key) => key.kid)).toEqual([kid, nextKid]);
+    expect(await ring.verificationKey(before)).toBeUndefined();
+  });
+
+  it("comes by itself after 90 days, and not before", async () => {
+    const ring = await open();
+    const before = ring.signingKey().kid;
+    await age("created_at", "next", "90 days");
+    await age("activated_at", "active", "89 days 23 hours");
+    await ring.maintain();
+    expect(ring.signingKey().kid).toBe(before);
+    await age("activated_at", "active", "90 days");
+    await ring.maintain();
+    expect(ring.signingKey().kid).not.toBe(before);
+  });
+
+  it("keeps a retired key for as long as its tokens live", async () => {
+    const ring = await open();
+    const retired = ring.published().at(-1)?.kid ?? "";
+    await age("retired_at", "retired", "2 hours 1 minute");
+    await ring.maintain();
+    expect((await open()).published().map(({ kid }) => kid)).toContain(retired);
+    await age("retired_at", "retired", "2 hours 3 minutes");
+    await ring.maintain();
+    expect((await open()).published()).toHaveLength(2);
+  });
+
+  it("is noted with who asked for it", async () => {
+    const events = await db.run(() =>
+      db.orm.execute(
+        "select details->>'by' as by from audit_events where kind = 'signing_key_rotated' order by id",
+      ),
+    );
+    expect(events.map(({ by }) => by)).toEqual(["tests", "tests", "tests", "tests", "schedule"]);
+  });
 });

@@ -52,13 +52,16 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGTERM");
 });
 
+/** A role, and what stands behind it on the command line. */
+type Role = string | readonly [string, ...string[]];
+
 /** Starts `node main.ts ROLE`. */
 export function startProcess(
-  role: string,
+  role: Role,
   { env, cwd, script = MAIN }: ProcessOptions,
 ): ServiceProcess {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [script, role], {
+  const child = spawn(process.execPath, [script, ...[role].flat()], {
     cwd,
     env: { PATH, HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -101,7 +104,7 @@ export function startProcess(
 
 /** Runs a role that is to end by itself; where it becomes ready instead, it is stopped. */
 export async function runProcess(
-  role: string,
+  role: Role,
   options: ProcessOptions,
 ): Promise<{ code: number | string; said: Readonly<Said> }> {
   await using started = startProcess(role, options);
