@@ -31,6 +31,11 @@ export function parseUnionid(value: unknown): Unionid | undefined {
   return isWechatId(value) ? (value as Unionid) : undefined;
 }
 
+/** Whether it can name a login session: a UUID (RFC 9562). */
+export function isLoginSessionId(value: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value);
+}
+
 function isWechatId(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9_-]{6,64}$/.test(value);
 }

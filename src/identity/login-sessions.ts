@@ -1,5 +1,6 @@
 import type { Principal } from "./authenticate.ts";
 import { IdentityError } from "./errors.ts";
+import { isLoginSessionId } from "./ids.ts";
 import type { LoginSession, LoginSessionStore } from "./store/login-sessions.ts";
 
 export interface LoginSessionDeps {
@@ -26,8 +27,7 @@ export async function revokeLoginSession(
   who: Principal,
   id: string,
 ): Promise<void> {
-  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
-  if (isUuid && (await loginSessions.end(id, who.userId))) return;
+  if (isLoginSessionId(id) && (await loginSessions.end(id, who.userId))) return;
   throw new IdentityError("INVALID_FIELD", "session_id is none of the person's logins", {
     field: "session_id",
   });

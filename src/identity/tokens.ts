@@ -8,7 +8,7 @@ import {
 } from "../access-token.ts";
 import type { TokenConfig } from "../config.ts";
 import { IdentityError } from "./errors.ts";
-import type { UserId } from "./ids.ts";
+import { isLoginSessionId, type UserId } from "./ids.ts";
 import type { KeyRing } from "./keys.ts";
 import type { Account } from "./store/logins.ts";
 import type { User } from "./store/users.ts";
@@ -75,6 +75,7 @@ export function createTokens(
       try {
         const { userId, ...claims } = await verifyAccessToken(accessToken, rules);
         const { loginSessionId, appId, openid, expiresAtMs } = claims;
+        if (!isLoginSessionId(loginSessionId)) throw new AccessTokenError("TOKEN_INVALID");
         return { userId: userId as UserId, loginSessionId, appId, openid, expiresAtMs };
       } catch (error) {
         if (!(error instanceof AccessTokenError)) throw error;

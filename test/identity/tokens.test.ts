@@ -10,6 +10,7 @@ const ISSUER = "https://id.example.com";
 const NOW_MS = Date.UTC(2026, 10, 23);
 const NOW = NOW_MS / 1_000;
 const TTL = 7_200;
+const SID = "5c1f0f0a-6f0e-4c1e-9a39-0b9f3d1c0a11";
 
 let nowMs = NOW_MS;
 let privateKey: CryptoKey;
@@ -46,7 +47,7 @@ const account = {
 };
 const issue = async () => {
   const remainingSeconds = 2_592_000;
-  const input = { user, account, loginSessionId: "sid-1", remainingSeconds };
+  const input = { user, account, loginSessionId: SID, remainingSeconds };
   return (await tokens.issue(input)).accessToken;
 };
 
@@ -57,7 +58,7 @@ const CLAIMS: Record<string, unknown> = {
   id: 42,
   username: "wx_abcdefghijklmnop",
   openid: "oABCDEF",
-  sid: "sid-1",
+  sid: SID,
   jti: "jti-1",
   iat: NOW,
   exp: NOW + TTL,
@@ -74,7 +75,7 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("
 
 const SUBJECT = {
   userId: 42,
-  loginSessionId: "sid-1",
+  loginSessionId: SID,
   appId: "wxapp",
   openid: "oABCDEF",
   expiresAtMs: NOW_MS + TTL * 1_000,
