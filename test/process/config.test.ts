@@ -99,6 +99,7 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["CONNECT_LISTEN", ":8081"],
     ["SESSION_KEY_TTL", "367d"],
     ["ACCESS_TOKEN_TTL", "0h"],
+    ["REFRESH_TOKEN_TTL", "a month"],
     ["MASTER_KEYS", `k1:${Buffer.alloc(32).toString("base64")}`],
   ])("%s=%s, without a process of its own", (name, value) => {
     const read = () => toIdentityConfig(readEnv(withChanges({ [name]: value })));
@@ -118,6 +119,13 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
       /^mini-identity: DATABASE_URL: PostgreSQL cannot be used: ECONNREFUSED\n$/,
     );
   });
+
+  it("access tokens that outlive their login", () =>
+    expectRefused(
+      "identity",
+      { ACCESS_TOKEN_TTL: "3h", REFRESH_TOKEN_TTL: "119m" },
+      /: ACCESS_TOKEN_TTL is longer than REFRESH_TOKEN_TTL\n$/,
+    ));
 
   it("a role that is none", () => expectRefused("serve", {}, /: the role is one of all, /));
 });
