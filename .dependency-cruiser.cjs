@@ -53,7 +53,7 @@ module.exports = {
     only(
       "wire-packages",
       [...packages("@connectrpc", "@grpc", "grpc-health-check", "@bufbuild"), "^src/gen/"],
-      "^src/(identity/rpc/|gateway/|dev/|gen/|client\\.ts$|grpc-definition\\.ts$)",
+      "^src/(identity/rpc/|gateway/|dev/|gen/|client(-errors|-channel)?\\.ts$|grpc-definition\\.ts$)",
       "protobuf, gRPC and Connect stay at the wire.",
     ),
     only(

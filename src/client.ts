@@ -4,22 +4,23 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { create, fromBinary } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  RetryInfoSchema,
-} from "./gen/google/rpc/error_details_pb.js";
-import { StatusSchema } from "./gen/google/rpc/status_pb.js";
+import { create } from "@bufbuild/protobuf";
+import { type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type ChannelConfig, openChannel, repeat } from "./client-channel.ts";
+import { toCallError } from "./client-errors.ts";
+import { AdminService } from "./gen/identity/v1/admin_service_pb.js";
 import { DirectoryService } from "./gen/identity/v1/directory_service_pb.js";
-import { ErrorReason } from "./gen/identity/v1/error_reason_pb.js";
 import { IdentityService } from "./gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "./grpc-definition.ts";
 
-/** A reason that identity gives for an error. */
-export type CallReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
+export type { AccessTokenClaims } from "./access-token.ts";
+export type { TlsConfig } from "./client-channel.ts";
+export { type CallErrorDetails, type CallReason, IdentityCallError } from "./client-errors.ts";
+export {
+  createTokenVerifier,
+  type TokenVerifier,
+  type TokenVerifierConfig,
+} from "./token-verifier.ts";
 
 export interface CallOptions {
   /** The user's access token, without `Bearer `. */
@@ -37,7 +38,7 @@ type Call<Method extends DescMethodUnary> = (
   options?: CallOptions,
 ) => Promise<MessageShape<Method["output"]>>;
 
-/** Every RPC of a service as a function; rejects with {@link IdentityCallError}. */
+/** Every RPC of a service as a function; rejects with IdentityCallError. */
 type ClientOf<Service extends { method: object }> = {
   readonly [Name in keyof Service["method"]]: Service["method"][Name] extends DescMethodUnary
     ? Call<Service["method"][Name]>
@@ -54,103 +55,131 @@ export type IdentityClient = ClientOf<typeof IdentityService>;
 /** For the company's services. */
 export type DirectoryClient = ClientOf<typeof DirectoryService>;
 
-export interface CallErrorDetails {
-  reason: CallReason;
-  /** In English; callers with people in front of them word it by `reason`. */
-  message: string;
-  /** The field at fault, in the proto's name. */
-  field?: string | undefined;
-  /** How long to wait before asking again, in milliseconds. */
-  retryAfterMs?: number | undefined;
-  cause?: unknown;
-}
+/** For operators. */
+export type AdminClient = ClientOf<typeof AdminService>;
 
-/** What identity answered instead of a reply, or what kept the call from it. */
-export class IdentityCallError extends Error {
-  override readonly name = "IdentityCallError";
-  readonly reason: CallReason;
-  readonly field: string | undefined;
-  readonly retryAfterMs: number | undefined;
-
-  constructor(details: CallErrorDetails) {
-    super(details.message, { cause: details.cause });
-    this.reason = details.reason;
-    this.field = details.field;
-    this.retryAfterMs = details.retryAfterMs;
-  }
-}
-
-export interface IdentityClientConfig {
-  /** A gRPC target: `127.0.0.1:50051`, or `dns:///identity:50051` to balance over replicas. */
-  target: string;
-  /** The deadline of a call that names none. */
+export interface IdentityClientConfig extends ChannelConfig {
+  /** The deadline of a call that names none, its repetitions included. */
   timeoutMs: number;
 }
 
-const CHANNEL_OPTIONS = {
-  "grpc.max_receive_message_length": 1024 * 1024,
-  "grpc.max_send_message_length": 64 * 1024,
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
-  "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+/** `secret` is the one whose SHA-256 RPC_CALLERS holds. */
+export type CallerClientConfig = IdentityClientConfig & { secret: string };
+
+/** Whether a call that got no answer may be made again: it may have been carried out. */
+type Repeatable = "always" | "under an idempotency key" | "never";
+
+type RepeatableOf<Service extends { method: object }> = Record<keyof Service["method"], Repeatable>;
+
+const IDENTITY_CALLS: RepeatableOf<typeof IdentityService> = {
+  miniLogin: "under an idempotency key",
+  refreshToken: "under an idempotency key",
+  logout: "always",
+  listSessions: "always",
+  revokeSession: "always",
+  getProfile: "always",
+  updateProfile: "never",
+  bindPhone: "never",
+  getJwks: "always",
+};
+
+const DIRECTORY_CALLS: RepeatableOf<typeof DirectoryService> = {
+  getUser: "always",
+  batchGetUsers: "always",
+  verifyToken: "always",
+  decryptData: "always",
+  verifySignature: "always",
+  checkSessionKey: "always",
+  resetSessionKey: "never",
+};
+
+const ADMIN_CALLS: RepeatableOf<typeof AdminService> = {
+  disableUser: "never",
+  enableUser: "never",
+  revokeUserSessions: "never",
+  rotateSigningKey: "never",
 };
 
 /** A client of IdentityService over gRPC. */
 export function createIdentityClient(config: IdentityClientConfig): IdentityClient {
-  return createClient(IdentityService, config);
+  return createClient(IdentityService, IDENTITY_CALLS, config);
 }
 
-/** A client of DirectoryService over gRPC. `secret` is the one whose SHA-256 RPC_CALLERS holds. */
-export function createDirectoryClient(
-  config: IdentityClientConfig & { secret: string },
-): DirectoryClient {
-  return createClient(DirectoryService, config, config.secret);
+/** A client of DirectoryService over gRPC. */
+export function createDirectoryClient(config: CallerClientConfig): DirectoryClient {
+  return createClient(DirectoryService, DIRECTORY_CALLS, config);
+}
+
+/** A client of AdminService over gRPC. */
+export function createAdminClient(config: CallerClientConfig): AdminClient {
+  return createClient(AdminService, ADMIN_CALLS, config);
 }
 
 function createClient<Service extends DescService>(
   service: Service,
-  config: IdentityClientConfig,
-  secret?: string,
+  repeatable: Readonly<Record<string, Repeatable>>,
+  { timeoutMs, secret, ...config }: IdentityClientConfig & { secret?: string },
 ): ClientOf<Service> {
-  const channel = new Client(config.target, credentials.createInsecure(), CHANNEL_OPTIONS);
-  const definition = toGrpcDefinition(service);
+  const channel = openChannel(config);
   const calls = service.methods.map((method) => {
-    const { path, requestSerialize, responseDeserialize } = definition[
-      method.localName
-    ] as never as {
-      path: string;
-      requestSerialize: (message: unknown) => Buffer;
-      responseDeserialize: (bytes: Buffer) => unknown;
+    const send = createSend(channel, service, method.localName);
+    const call = async (request: object, options: CallOptions = {}) => {
+      options.signal?.throwIfAborted();
+      const message = create(method.input, request as never);
+      const metadata = toMetadata({ ...(secret ? { token: secret } : {}), ...options });
+      const endMs = Date.now() + (options.timeoutMs ?? timeoutMs);
+      const { signal } = options;
+      const attempt = () => send(message, metadata, endMs, signal);
+      try {
+        const again = mayRepeat(repeatable[method.localName], message);
+        return await (again ? repeat(attempt, { endMs, signal }) : attempt());
+      } catch (error) {
+        throw toCallError(error as ServiceError);
+      }
     };
-    const call = (request: object, options: CallOptions = {}) =>
-      new Promise((resolve, reject) => {
-        options.signal?.throwIfAborted();
-        const deadline = Date.now() + (options.timeoutMs ?? config.timeoutMs);
-        const running = channel.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          create(method.input, request as never),
-          toMetadata({ ...(secret ? { token: secret } : {}), ...options }),
-          { deadline },
-          (error, reply) => {
-            options.signal?.removeEventListener("abort", cancel);
-            error ? reject(toCallError(error)) : resolve(reply);
-          },
-        );
-        const cancel = () => running.cancel();
-        options.signal?.addEventListener("abort", cancel, { once: true });
-      });
     return [method.localName, call];
   });
   return {
     ...Object.fromEntries(calls),
-    isReady: (timeoutMs: number) =>
+    isReady: (waitMs: number) =>
       new Promise((resolve) => {
-        channel.waitForReady(Date.now() + timeoutMs, (error) => resolve(!error));
+        channel.waitForReady(Date.now() + waitMs, (error) => resolve(!error));
       }),
     close: () => channel.close(),
   } as ClientOf<Service>;
+}
+
+function mayRepeat(repeatable: Repeatable | undefined, message: object): boolean {
+  const { idempotencyKey } = message as { idempotencyKey?: string };
+  return repeatable === "always" || (repeatable !== "never" && Boolean(idempotencyKey));
+}
+
+/** One attempt; rejects with grpc-js's ServiceError. */
+function createSend(channel: Client, service: DescService, name: string) {
+  const { path, requestSerialize, responseDeserialize } = toGrpcDefinition(service)[
+    name
+  ] as never as {
+    path: string;
+    requestSerialize: (message: unknown) => Buffer;
+    responseDeserialize: (bytes: Buffer) => unknown;
+  };
+  return (message: object, metadata: Metadata, endMs: number, signal: AbortSignal | undefined) =>
+    new Promise((resolve, reject) => {
+      const running = channel.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        metadata,
+        { deadline: endMs },
+        (error, reply) => {
+          signal?.removeEventListener("abort", cancel);
+          error ? reject(error) : resolve(reply);
+        },
+      );
+      const cancel = () => running.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+    });
 }
 
 function toMetadata({ token, requestId }: CallOptions): Metadata {
@@ -158,29 +187,4 @@ function toMetadata({ token, requestId }: CallOptions): Metadata {
   if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
   if (requestId !== undefined) metadata.set("x-request-id", requestId);
   return metadata;
-}
-
-function toCallError(error: ServiceError): IdentityCallError {
-  const details = readDetails(error);
-  if (details) return new IdentityCallError({ ...details, message: error.details, cause: error });
-  const [reason, message] =
-    error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED
-      ? (["OVERLOADED", "identity does not answer"] as const)
-      : (["INTERNAL", "identity failed"] as const);
-  const retryAfterMs = reason === "OVERLOADED" ? 1_000 : undefined;
-  return new IdentityCallError({ reason, message, retryAfterMs, cause: error });
-}
-
-function readDetails(error: ServiceError): Omit<CallErrorDetails, "message"> | undefined {
-  const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
-  if (!Buffer.isBuffer(bytes)) return undefined;
-  const found: Partial<CallErrorDetails> = {};
-  for (const detail of fromBinary(StatusSchema, bytes).details) {
-    const info = anyUnpack(detail, ErrorInfoSchema);
-    if (info && info.reason in ErrorReason) found.reason = info.reason as CallReason;
-    found.field ??= anyUnpack(detail, BadRequestSchema)?.fieldViolations[0]?.field;
-    const delay = anyUnpack(detail, RetryInfoSchema)?.retryDelay;
-    if (delay) found.retryAfterMs = Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
-  }
-  return found.reason ? { ...found, reason: found.reason } : undefined;
 }

@@ -1,5 +1,7 @@
 import { inject } from "vitest";
 import {
+  type AdminClient,
+  createAdminClient,
   createDirectoryClient,
   createIdentityClient,
   type DirectoryClient,
@@ -8,7 +10,7 @@ import {
 import { toSimulatorConfig } from "../../src/config.ts";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 import { type ServiceProcess, startProcess } from "../support/process.ts";
-import { ADMIN, CALLER, CALLER_SECRET } from "../support/service.ts";
+import { ADMIN, ADMIN_SECRET, CALLER, CALLER_SECRET } from "../support/service.ts";
 import { createSurroundings, type Surroundings } from "./surroundings.ts";
 
 /** One identity process, and how to call it. */
@@ -17,8 +19,8 @@ export interface Replica extends AsyncDisposable {
   grpc: IdentityClient;
   /** With the secret of a caller that has the scope `directory`. */
   directory: DirectoryClient;
-  /** The address of Connect. */
-  connect: string;
+  /** With the secret of a caller that has the scope `admin`. */
+  admin: AdminClient;
 }
 
 /** Identity processes over one database, one Redis and one WeChat, which counts. */
@@ -59,12 +61,14 @@ export async function startReplicas(
 async function startReplica(env: Record<string, string>, cwd: string): Promise<Replica> {
   await using opened = new AsyncDisposableStack();
   const process = opened.use(startProcess("identity", { env, cwd }));
-  const { grpc: target = "", connect = "" } = await process.ready();
+  const { grpc: target = "" } = await process.ready();
   const settings = { target, timeoutMs: 30_000 };
   const grpc = opened.adopt(createIdentityClient(settings), (it) => it.close());
-  const withSecret = { ...settings, secret: CALLER_SECRET };
-  const directory = opened.adopt(createDirectoryClient(withSecret), (it) => it.close());
+  const asCaller = { ...settings, secret: CALLER_SECRET };
+  const directory = opened.adopt(createDirectoryClient(asCaller), (it) => it.close());
+  const asAdmin = { ...settings, secret: ADMIN_SECRET };
+  const admin = opened.adopt(createAdminClient(asAdmin), (it) => it.close());
   const owned = opened.move();
   const dispose = () => owned.disposeAsync();
-  return { process, grpc, directory, connect, [Symbol.asyncDispose]: dispose };
+  return { process, grpc, directory, admin, [Symbol.asyncDispose]: dispose };
 }

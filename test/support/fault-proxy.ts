@@ -9,6 +9,8 @@ export interface FaultProxy extends AsyncDisposable {
   heal(): void;
   /** Cuts every connection and refuses new ones. */
   cut(): void;
+  /** Passes on what the client sends, and nothing of what it is answered. */
+  mute(): void;
   /** Passes nothing on any more. Today's connections stay open and dead, also when healed. */
   stall(): void;
 }
@@ -17,11 +19,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port: targetPort } = new URL(target);
   const sockets = new Set<Socket>();
   const dead = new WeakSet<Socket>();
-  let state: "heal" | "cut" | "stall" = "heal";
-  const pass = (from: Socket, to: Socket) => {
+  let state: "heal" | "cut" | "mute" | "stall" = "heal";
+  const pass = (from: Socket, to: Socket, isReply: boolean) => {
     sockets.add(from);
     from.on("data", (bytes) => {
-      if (state !== "stall" && !dead.has(from)) to.write(bytes);
+      const isLost = state === "stall" || (state === "mute" && isReply);
+      if (!isLost && !dead.has(from)) to.write(bytes);
     });
     from.on("error", () => {});
     from.on("close", () => {
@@ -35,8 +38,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       return;
     }
     const upstream = connect(Number(targetPort), hostname);
-    pass(client, upstream);
-    pass(upstream, client);
+    pass(client, upstream, false);
+    pass(upstream, client, true);
   });
   const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
   const drop = () => {
@@ -54,6 +57,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     cut: () => {
       state = "cut";
       drop();
+    },
+    mute: () => {
+      state = "mute";
     },
     stall: () => {
       state = "stall";

@@ -43,7 +43,8 @@ export const CALLER_SECRET = "caller-secret-of-the-tests";
 /** For RPC_CALLERS. */
 export const CALLER = `tests:${sha256(CALLER_SECRET)}:directory`;
 
-const ADMIN_SECRET = "other";
+/** Of the caller `other`. */
+export const ADMIN_SECRET = "other";
 
 /** For RPC_CALLERS: the caller `other`, who has the scope `admin`. */
 export const ADMIN = `other:${sha256(ADMIN_SECRET)}:admin`;

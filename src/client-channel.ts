@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ChannelCredentials, Client, credentials, type ServiceError } from "@grpc/grpc-js";
+import { isWorthRepeating } from "./client-errors.ts";
+
+/** PEM, as text or bytes. */
+type Pem = string | Buffer;
+
+/** TLS to identity, which a mesh or a proxy in front of it speaks. */
+export interface TlsConfig {
+  /** Who may have signed the server's certificate; by default those whom Node trusts. */
+  ca?: Pem;
+  /** The client's own certificate and key, where the server asks for one (mTLS). */
+  cert?: Pem;
+  key?: Pem;
+  /** The name in the server's certificate, where it is not the target's. */
+  serverName?: string;
+}
+
+export interface ChannelConfig {
+  /** A gRPC target: `127.0.0.1:50051`, or `dns:///identity:50051` to balance over replicas. */
+  target: string;
+  /** Plain text when absent. */
+  tls?: TlsConfig;
+}
+
+const CHANNEL_OPTIONS = {
+  "grpc.max_receive_message_length": 1024 * 1024,
+  "grpc.max_send_message_length": 64 * 1024,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+};
+
+/** A connection to each replica of the target, made when it is needed. */
+export function openChannel({ target, tls }: ChannelConfig): Client {
+  const name = tls?.serverName;
+  return new Client(target, toCredentials(tls), {
+    ...CHANNEL_OPTIONS,
+    ...(name ? { "grpc.ssl_target_name_override": name, "grpc.default_authority": name } : {}),
+  });
+}
+
+function toCredentials(tls: TlsConfig | undefined): ChannelCredentials {
+  if (!tls) return credentials.createInsecure();
+  const { ca, cert, key } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError("tls: cert and key go together");
+  }
+  const bytes = (pem: Pem | undefined) => (pem === undefined ? null : Buffer.from(pem));
+  return credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
+}
+
+const MAX_ATTEMPTS = 3;
+const REPEAT_DELAY_MS = 50;
+
+/** Asks again, three times in all, while that may help and the time is not up. */
+export async function repeat<T>(
+  attempt: () => Promise<T>,
+  { endMs, signal }: { endMs: number; signal: AbortSignal | undefined },
+): Promise<T> {
+  for (let number = 1; ; number++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      // Of many who failed together not all come back together.
+      const delayMs = REPEAT_DELAY_MS * number * (1 + Math.random());
+      const isInTime = Date.now() + delayMs < endMs && !signal?.aborted;
+      const again = isInTime && number < MAX_ATTEMPTS && isWorthRepeating(error as ServiceError);
+      if (!again) throw error;
+      await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
