@@ -100,6 +100,89 @@ describe("mini-login", () => {
   });
 });
 
+describe("refresh", () => {
+  const post = (app: ReturnType<typeof setUp>["app"], body: unknown, headers = {}) =>
+    app.request("/api/v1/auth/refresh", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+
+  it("answers and passes on what identity needs", async () => {
+    const { app, calls } = setUp();
+    const referer = "https://servicewechat.com/wxabcd/12/page-frame.html";
+    const headers = { "idempotency-key": "k".repeat(16), referer };
+    const reply = await post(app, { refreshToken: "r" }, headers);
+    expect(await reply.json()).toEqual({ token: "a.b.d", expiresIn: 7200, refreshToken: "next" });
+    const idempotencyKey = "k".repeat(16);
+    expect(calls[0]?.request).toEqual({ refreshToken: "r", appId: "wxabcd", idempotencyKey });
+  });
+
+  it.each([undefined, "", "a b", "a.b", "x".repeat(257), 5, null])(
+    "refuses the token %j unasked",
+    async (refreshToken) => {
+      const { app, calls } = setUp();
+      const reply = await post(app, { refreshToken });
+      expect([reply.status, await reasonOf(reply)]).toEqual([401, "REFRESH_TOKEN_INVALID"]);
+      expect(calls).toEqual([]);
+    },
+  );
+});
+
+describe("a person's logins", () => {
+  const headers = { authorization: "Bearer a.b.c" };
+  const ID = "5c1f0f0a-6f0e-4c1e-9a39-0b9f3d1c0a11";
+
+  it("are listed and ended", async () => {
+    const { app, calls } = setUp();
+    const list = await app.request("/api/v1/auth/sessions", { headers });
+    const at = "2026-11-24T00:00:00.000Z";
+    const one = { id: "sid", appId: "wx1", device: "iPhone", createdAt: at, lastUsedAt: at };
+    expect(await list.json()).toEqual({ sessions: [{ ...one, current: true }] });
+    const path = `/api/v1/auth/sessions/${ID}`;
+    const ended = await app.request(path, { method: "DELETE", headers });
+    expect([ended.status, await ended.text()]).toEqual([204, ""]);
+    expect(calls[1]).toMatchObject({ method: "revokeSession", request: { sessionId: ID } });
+    const left = await app.request("/api/v1/auth/logout", { method: "POST", headers });
+    expect([left.status, calls[2]?.method]).toEqual([204, "logout"]);
+  });
+
+  it("want a token, an id and the right method", async () => {
+    const { app, calls } = setUp();
+    for (const [method, path] of [
+      ["GET", "sessions"],
+      ["DELETE", `sessions/${ID}`],
+      ["POST", "logout"],
+    ]) {
+      const reply = await app.request(`/api/v1/auth/${path}`, { method: String(method) });
+      expect(await reasonOf(reply)).toBe("TOKEN_MISSING");
+    }
+    const bad = await app.request("/api/v1/auth/sessions/1", { method: "DELETE", headers });
+    expect([bad.status, await reasonOf(bad)]).toEqual([400, "INVALID_FIELD"]);
+    const get = await app.request("/api/v1/auth/logout", { headers });
+    expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("a device", () => {
+  it.each([
+    ["Mozilla/5.0 (iPad; CPU OS 17_4 like Mac OS X) MicroMessenger/8.0.47", "iPad"],
+    ["Mozilla/5.0 (Linux; Android 13; zh-cn; M2012K11AC Build/TKQ1) MicroMessenger", "M2012K11AC"],
+    ["Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36", "K"],
+    ["Mozilla/5.0 (Phone; OpenHarmony 5.0) ArkWeb/4.1.6.1 Mobile MicroMessenger", "HarmonyOS"],
+    ["Mozilla/5.0 (iPhone; CPU iPhone OS 15_0) wechatdevtools/1.06.2", "微信开发者工具"],
+    ["Mozilla/5.0 (Windows NT 10.0; Win64; x64) WindowsWechat", "Windows"],
+    ["Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) MacWechat/3.8.7", "Mac"],
+    ["curl/8.5.0", ""],
+    [`Android 1${"; ".repeat(5_000)}`, "Android"],
+  ])("is read off %s", async (agent, device) => {
+    const { login, calls } = setUp();
+    await login('{"code":"c"}', { "user-agent": agent });
+    expect(calls[0]?.request).toMatchObject({ device });
+  });
+});
+
 describe("users/me", () => {
   it("reads and changes with a version", async () => {
     const { app, patch, calls } = setUp();
