@@ -51,13 +51,11 @@ export function toCallError(error: ServiceError): IdentityCallError {
 }
 
 /**
- * Whether another replica, or the same one in a moment, may well answer: the connection broke, or
- * PostgreSQL is away. Not when identity is overloaded or waits for WeChat: asking again adds to it.
+ * Whether another replica, or the same one in a moment, may well answer: the connection broke. Not
+ * what identity itself answered: it has tried again where that could help, and more adds to its load.
  */
 export function isWorthRepeating(error: ServiceError): boolean {
-  if (error.code !== status.UNAVAILABLE) return false;
-  const reason = readDetails(error)?.reason;
-  return reason === undefined || reason === "STORAGE_UNAVAILABLE";
+  return error.code === status.UNAVAILABLE && readDetails(error) === undefined;
 }
 
 function readDetails(error: ServiceError): Omit<CallErrorDetails, "message"> | undefined {
