@@ -32,6 +32,8 @@ export const FaultsSchema = z.strictObject({
   unionid: z.boolean().optional(),
   /** Whether getuserphonenumber, if that is the path, gives countryCode as text; WeChat does both. */
   countryCodeAsText: z.boolean().optional(),
+  /** Of so many calls, 0 to 1, by chance; of all where absent. */
+  share: z.number().min(0).max(1).optional(),
   /** After so many calls all is well again; without it not before `clear`. */
   times: z.int().min(1).optional(),
 });
@@ -59,6 +61,7 @@ export function createFaultSwitch(): FaultSwitch {
     },
     take(path) {
       const taken = current.get(path);
+      if (taken && Math.random() >= (taken.faults.share ?? 1)) return {};
       if (taken && --taken.left <= 0) current.delete(path);
       return taken?.faults ?? {};
     },

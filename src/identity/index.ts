@@ -13,6 +13,7 @@ import { createMiniApps } from "./mini-apps.ts";
 import { createPhones } from "./phones.ts";
 import { createWechat } from "./platforms/wechat.ts";
 import { createWechatHttp } from "./platforms/wechat-http.ts";
+import { createWithinQuota } from "./platforms/wechat-quota.ts";
 import { createWithSecret } from "./platforms/wechat-secrets.ts";
 import { createFetchToken, createWechatServerApi } from "./platforms/wechat-server-api.ts";
 import { createWechatTokens } from "./platforms/wechat-token.ts";
@@ -35,7 +36,7 @@ import { createLoginSessionStore } from "./store/login-sessions.ts";
 import { createLoginStore } from "./store/logins.ts";
 import { assertSchema } from "./store/migrate.ts";
 import { createPruningStore } from "./store/pruning.ts";
-import { openRedis, type RedisConnection } from "./store/redis.ts";
+import { openRedis, type RedisConnection, tolerantly } from "./store/redis.ts";
 import { createSealedValueStore } from "./store/sealed-values.ts";
 import { createSessionKeyStore } from "./store/session-keys.ts";
 import { openSharedTokens } from "./store/shared-tokens.ts";
@@ -131,12 +132,13 @@ async function openAll(
     if (redisIsDue()) log.warn({ event: "redis", err });
   };
   const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
+  const attempt = tolerantly(onError);
   const ttlSeconds = config.sessionKeyTtlSeconds;
   const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
   const withSecret = createWithSecret();
   const wechatTokens = createWechatTokens({
     fetchToken: createFetchToken(http, withSecret),
-    cache: openSharedTokens(redis.redis, secrets, { onError, now }),
+    cache: openSharedTokens(redis.redis, secrets, { attempt, now }),
     onError: (err) => log.warn({ event: "wechat token", err }),
     now,
   });
@@ -145,8 +147,8 @@ async function openAll(
   const deps = {
     miniApps: createMiniApps(config.miniApps),
     exchanger: createExchanger({
-      wechat: createWechat(http, withSecret),
-      exchanges: createExchangeStore(redis.redis, { secrets, onError }),
+      wechat: createWechat(http, withSecret, createWithinQuota(now)),
+      exchanges: createExchangeStore(redis.redis, { secrets, attempt }),
       refreshTokens,
       now,
     }),
@@ -160,7 +162,7 @@ async function openAll(
     loginSessions: createLoginSessionStore(db),
     userControl: createUserControlStore(db),
     accounts: createAccountStore(db),
-    sessionKeys: createSessionKeyStore(redis.redis, { secrets, ttlSeconds, onError }),
+    sessionKeys: createSessionKeyStore(redis.redis, { secrets, ttlSeconds, attempt }),
     tokens: createTokens(config.tokens, keys, now),
     keys,
     now,

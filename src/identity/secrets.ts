@@ -9,8 +9,13 @@ export interface Secrets {
   readonly sealingKid: string;
   /** `place` is where the value is kept; a value moved to another place does not open. */
   seal(plain: string, place: string): string;
-  /** Throws when the value was damaged, moved, or sealed under a key that is gone. */
+  /** Throws UnsealError when the value was damaged, moved, or sealed under a key that is gone. */
   open(sealed: string, place: string): string;
+}
+
+/** A value that does not open. */
+export class UnsealError extends Error {
+  override readonly name = "UnsealError";
 }
 
 const NONCE_BYTES = 12;
@@ -35,7 +40,7 @@ export function createSecrets(masterKeys: readonly MasterKey[]): Secrets {
     open(sealed, place) {
       const dot = sealed.indexOf(".");
       const key = keys.get(sealed.slice(0, dot));
-      if (!key) throw new Error("sealed under a master key that is not configured");
+      if (!key) throw new UnsealError("sealed under a master key that is not configured");
       const bytes = Buffer.from(sealed.slice(dot + 1), "base64url");
       const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,
@@ -43,7 +48,11 @@ export function createSecrets(masterKeys: readonly MasterKey[]): Secrets {
       decipher.setAAD(Buffer.from(place));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       const body = bytes.subarray(NONCE_BYTES, -TAG_BYTES);
-      return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8");
+      try {
+        return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8");
+      } catch (cause) {
+        throw new UnsealError("damaged, or sealed for another place", { cause });
+      }
     },
   };
 }

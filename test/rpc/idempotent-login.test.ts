@@ -4,8 +4,10 @@ import { startService, type TestService } from "../support/service.ts";
 
 let proxy: FaultProxy;
 let service: TestService;
+let nowMs = Date.now();
 beforeAll(async () => {
   service = await startService({
+    now: () => nowMs,
     throughDatabase: async (url) => {
       proxy = await startFaultProxy(url);
       return proxy.url;
@@ -115,6 +117,7 @@ it("asks again after a failure of WeChat that spent nothing", async () => {
   service.simulator.faults.set({ errcode: 45011 });
   await expect(logIn(code, KEY)).rejects.toMatchObject({ reason: "UPSTREAM_QUOTA" });
   service.simulator.faults.clear();
+  nowMs += 60_000;
   expect((await logIn(code, KEY)).isNewUser).toBe(true);
 });
 

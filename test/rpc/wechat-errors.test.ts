@@ -2,11 +2,16 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
 
 let service: TestService;
+let nowMs = Date.now();
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ now: () => nowMs });
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
-beforeEach(() => service.simulator.faults.clear());
+beforeEach(() => {
+  service.simulator.faults.clear();
+  // A quota that was used up is there again.
+  nowMs += 60_000;
+});
 
 const login = () => service.grpc.miniLogin({ code: service.code("alice") });
 

@@ -1,8 +1,23 @@
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import {
+  BrokenCircuitError,
+  CircuitState,
+  CountBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  retry,
+} from "cockatiel";
 import { type Dispatcher, Pool } from "undici";
 import type { WechatConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
 import { badResponse, busy, errcodeOf, ofErrcode, SYSTEM_BUSY } from "./wechat-errors.ts";
+
+/** WeChat is left alone when half of the last calls found it slow, broken or away. */
+const CALLS_LOOKED_AT = 40;
+const FAILURES_TO_BREAK = 0.5;
+
+/** Then one call tries it. */
+const BREAK_MS = 2_000;
 
 /**
  * Calls to WeChat with every wait and size bounded. Only "system busy" is asked again, twice at most
@@ -28,6 +43,14 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
     handleWhen((error) => errcodeOf(error) === SYSTEM_BUSY),
     { maxAttempts: 2, backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 400 }) },
   );
+  const breaker = circuitBreaker(handleWhen(isAway), {
+    halfOpenAfter: BREAK_MS,
+    breaker: new CountBreaker({
+      size: CALLS_LOOKED_AT,
+      threshold: FAILURES_TO_BREAK,
+      minimumNumberOfCalls: CALLS_LOOKED_AT / 4,
+    }),
+  });
   const pool = new Pool(config.baseUrl, {
     connections: config.connections,
     connectTimeout: timeoutMs,
@@ -38,8 +61,17 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
   });
   const ask = async (request: Dispatcher.RequestOptions, signal: AbortSignal) => {
     const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const once = async () => toReply(await send(pool, { ...request, signal: within }, signal));
-    return again.execute(once, within);
+    const attempt = () => send(pool, { ...request, signal: within }, signal);
+    const once = async () => {
+      // While one tries, the others do not wait for it.
+      if (breaker.state === CircuitState.HalfOpen) throw busy(new BrokenCircuitError());
+      return toReply(await breaker.execute(attempt));
+    };
+    try {
+      return await again.execute(once, within);
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? busy(error) : error;
+    }
   };
   return {
     get: (path, query, signal) => ask({ method: "GET", path: withQuery(path, query) }, signal),
@@ -55,6 +87,11 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
       ),
     close: () => pool.destroy(),
   };
+}
+
+/** An errcode is no failure of this kind: whoever answers is there. */
+function isAway(error: unknown): boolean {
+  return (error as IdentityError).reason === "UPSTREAM_BUSY";
 }
 
 function withQuery(path: string, query: Record<string, string>): string {

@@ -1,6 +1,7 @@
 import { type LoginCode, type Openid, parseOpenid, parseUnionid, type Unionid } from "../ids.ts";
 import { badResponse } from "./wechat-errors.ts";
 import type { WechatHttp, WechatReply } from "./wechat-http.ts";
+import type { WithinQuota } from "./wechat-quota.ts";
 import type { WithSecret } from "./wechat-secrets.ts";
 
 /** What jscode2session tells about the person behind a code. */
@@ -31,14 +32,20 @@ export interface Wechat {
   ): Promise<WechatSession>;
 }
 
-export function createWechat(http: WechatHttp, withSecret: WithSecret): Wechat {
+export function createWechat(
+  http: WechatHttp,
+  withSecret: WithSecret,
+  withinQuota: WithinQuota,
+): Wechat {
   return {
     codeToSession: (app, code, signal) =>
-      withSecret(app, async (secret) => {
-        const grant = { js_code: code, grant_type: "authorization_code" };
-        const query = { appid: app.appId, secret, ...grant };
-        return readSession(await http.get("/sns/jscode2session", query, signal));
-      }),
+      withinQuota(app.appId, () =>
+        withSecret(app, async (secret) => {
+          const grant = { js_code: code, grant_type: "authorization_code" };
+          const query = { appid: app.appId, secret, ...grant };
+          return readSession(await http.get("/sns/jscode2session", query, signal));
+        }),
+      ),
   };
 }
 

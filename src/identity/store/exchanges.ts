@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { AppId, LoginCode } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
-import { tolerantly } from "./redis.ts";
+import type { Attempt } from "./redis.ts";
 
 /** For how long a login may be asked for again. */
 const KEEP_MS = 60_000;
@@ -45,9 +45,8 @@ return 1`;
 
 export function createExchangeStore(
   redis: Redis,
-  { secrets, onError }: { secrets: Secrets; onError(error: Error): void },
+  { secrets, attempt }: { secrets: Secrets; attempt: Attempt },
 ): ExchangeStore {
-  const attempt = tolerantly(onError);
   return {
     claim: ({ appId, code, idempotencyKey }, holdMs) => {
       const key = `identity:exchange:${appId}:${hash(code)}`;

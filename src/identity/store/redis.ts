@@ -1,6 +1,17 @@
 import { once } from "node:events";
+import {
+  BrokenCircuitError,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from "cockatiel";
 import { Redis } from "ioredis";
 import type { RedisConfig } from "../../config.ts";
+import { UnsealError } from "../secrets.ts";
+
+const FAILURES_TO_BREAK = 5;
+const BREAK_MS = 1_000;
 
 /** One connection to Redis, whose every wait is bounded. */
 export interface RedisConnection {
@@ -25,13 +36,25 @@ export async function openRedis(
   };
 }
 
-/** Runs what Redis is not needed for: a failure is told, and the fallback serves. */
-export function tolerantly(onError: (error: Error) => void) {
-  return async <T>(work: () => Promise<T>, fallback: T): Promise<T> => {
+/** Runs what Redis is asked for; where it fails, the fallback serves. */
+export type Attempt = <T>(work: () => Promise<T>, fallback: T) => Promise<T>;
+
+/**
+ * Nothing here needs Redis: a failure is told, and the fallback serves. After five failures in a row
+ * Redis is left alone for a second, then tried by one.
+ */
+export function tolerantly(onError: (error: Error) => void): Attempt {
+  const breaker = circuitBreaker(
+    handleWhen((error) => !(error instanceof UnsealError)),
+    { halfOpenAfter: BREAK_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_BREAK) },
+  );
+  return async (work, fallback) => {
+    // While one tries, the others do not wait for it.
+    if (breaker.state === CircuitState.HalfOpen) return fallback;
     try {
-      return await work();
+      return await breaker.execute(work);
     } catch (error) {
-      onError(error as Error);
+      if (!(error instanceof BrokenCircuitError)) onError(error as Error);
       return fallback;
     }
   };

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
-import { tolerantly } from "./redis.ts";
+import type { Attempt } from "./redis.ts";
 
 /** Whose session_key it is. */
 export interface KeyOwner {
@@ -25,7 +25,7 @@ export interface SessionKeyStore {
 export interface SessionKeyStoreDeps {
   secrets: Secrets;
   ttlSeconds: number;
-  onError(error: Error): void;
+  attempt: Attempt;
 }
 
 /** A value begins with the milliseconds at which its exchange began. */
@@ -42,9 +42,8 @@ return 1`;
 
 export function createSessionKeyStore(
   redis: Redis,
-  { secrets, ttlSeconds, onError }: SessionKeyStoreDeps,
+  { secrets, ttlSeconds, attempt }: SessionKeyStoreDeps,
 ): SessionKeyStore {
-  const attempt = tolerantly(onError);
   const read = async (key: string) => {
     const value = await redis.get(key);
     const [exchangedAtMs, sealed] = value?.split(":") ?? [];

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Secrets } from "../secrets.ts";
-import { tolerantly } from "./redis.ts";
+import { type Attempt, tolerantly } from "./redis.ts";
 
 export interface SharedToken {
   token: string;
@@ -26,8 +26,8 @@ export interface SharedTokenCache {
 }
 
 export interface SharedTokensOptions {
-  /** Told of every failure; none of them reaches a caller. */
-  onError?(error: Error): void;
+  /** No failure reaches a caller. */
+  attempt?: Attempt;
   now?: () => number;
 }
 
@@ -39,9 +39,8 @@ return 0`;
 export function openSharedTokens(
   redis: Redis,
   secrets: Secrets,
-  { onError = () => {}, now = Date.now }: SharedTokensOptions = {},
+  { attempt = tolerantly(() => {}), now = Date.now }: SharedTokensOptions = {},
 ): SharedTokenCache {
-  const attempt = tolerantly(onError);
   const deleteIfEqual = (key: string, value: string) =>
     attempt(async () => {
       await redis.eval(DELETE_IF_EQUAL, 1, key, value);
