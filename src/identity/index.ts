@@ -132,7 +132,7 @@ async function openAll(
     if (redisIsDue()) log.warn({ event: "redis", err });
   };
   const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
-  const attempt = tolerantly(onError);
+  const attempt = tolerantly(onError, config.redis.commandTimeoutMs);
   const ttlSeconds = config.sessionKeyTtlSeconds;
   const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
   const withSecret = createWithSecret();

@@ -10,7 +10,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
   errors = [];
   asked = 0;
-  attempt = tolerantly((error) => errors.push(error));
+  attempt = tolerantly((error) => errors.push(error), 60_000);
 });
 afterEach(() => {
   vi.useRealTimers();

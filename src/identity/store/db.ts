@@ -9,6 +9,7 @@ import {
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
 import { IdentityError } from "../errors.ts";
+import { after, withTimeout } from "./timeout.ts";
 import { createSocketFactory } from "./watched-socket.ts";
 
 const MAX_ATTEMPTS = 3;
@@ -49,7 +50,9 @@ export function openDb(config: DatabaseConfig): Db {
     // failure a little later, since a connection that broke is closed a moment after its query.
     const running = Promise.resolve(query());
     running.then(leave, () => setTimeout(leave, RETRY_DELAY_MS));
-    return withTimeout(running, config.queryTimeoutMs);
+    return withTimeout(running, config.queryTimeoutMs, () => {
+      return new QueryTimeout("the query took too long");
+    });
   };
   const db: Db = {
     orm: drizzle(sql),
@@ -117,25 +120,6 @@ function createGate(places: number, waitTimeoutMs: number): () => Promise<() => 
       };
       waiting.add(enter);
     });
-}
-
-function withTimeout<T>(running: Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = after(timeoutMs, () => reject(new QueryTimeout("the query took too long")));
-    running.then(resolve, reject).finally(stop);
-  });
-}
-
-/** A timer that lets what has arrived be read first: on a busy process that may be the reply. */
-function after(timeoutMs: number, expire: () => void): () => void {
-  let immediate: NodeJS.Immediate | undefined;
-  const timer = setTimeout(() => {
-    immediate = setImmediate(expire);
-  }, timeoutMs);
-  return () => {
-    clearTimeout(timer);
-    clearImmediate(immediate);
-  };
 }
 
 class QueryTimeout extends Error {

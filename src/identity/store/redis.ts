@@ -9,6 +9,7 @@ import {
 import { Redis } from "ioredis";
 import type { RedisConfig } from "../../config.ts";
 import { UnsealError } from "../secrets.ts";
+import { withTimeout } from "./timeout.ts";
 
 const FAILURES_TO_BREAK = 5;
 const BREAK_MS = 1_000;
@@ -40,10 +41,11 @@ export async function openRedis(
 export type Attempt = <T>(work: () => Promise<T>, fallback: T) => Promise<T>;
 
 /**
- * Nothing here needs Redis: a failure is told, and the fallback serves. After five failures in a row
- * Redis is left alone for a second, then tried by one.
+ * Nothing here needs Redis: it has `timeoutMs`, a failure is told, and the fallback serves. After five
+ * failures in a row Redis is left alone for a second, then tried by one.
  */
-export function tolerantly(onError: (error: Error) => void): Attempt {
+export function tolerantly(onError: (error: Error) => void, timeoutMs: number): Attempt {
+  const toError = () => new Error("Redis took too long");
   const breaker = circuitBreaker(
     handleWhen((error) => !(error instanceof UnsealError)),
     { halfOpenAfter: BREAK_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_BREAK) },
@@ -52,7 +54,7 @@ export function tolerantly(onError: (error: Error) => void): Attempt {
     // While one tries, the others do not wait for it.
     if (breaker.state === CircuitState.HalfOpen) return fallback;
     try {
-      return await breaker.execute(work);
+      return await breaker.execute(() => withTimeout(work(), timeoutMs, toError));
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) onError(error as Error);
       return fallback;
@@ -60,11 +62,10 @@ export function tolerantly(onError: (error: Error) => void): Attempt {
   };
 }
 
-/** A dead or stalled server costs `commandTimeoutMs` at most. */
-function connectRedis({ url, connectTimeoutMs, commandTimeoutMs }: RedisConfig): Redis {
+/** Without ioredis' own time-out of a command: on a busy process it ends before the reply is read. */
+function connectRedis({ url, connectTimeoutMs }: RedisConfig): Redis {
   return new Redis(url, {
     connectTimeout: connectTimeoutMs,
-    commandTimeout: commandTimeoutMs,
     // Without an answer for so long the connection is dead: open a new one.
     socketTimeout: 1_000,
     enableOfflineQueue: false,

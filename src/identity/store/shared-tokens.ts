@@ -39,7 +39,7 @@ return 0`;
 export function openSharedTokens(
   redis: Redis,
   secrets: Secrets,
-  { attempt = tolerantly(() => {}), now = Date.now }: SharedTokensOptions = {},
+  { attempt = tolerantly(() => {}, 1_000), now = Date.now }: SharedTokensOptions = {},
 ): SharedTokenCache {
   const deleteIfEqual = (key: string, value: string) =>
     attempt(async () => {
