@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // These want more than npm installs: see vitest.examples.config.ts.
+    exclude: ["test/examples/**"],
     globalSetup: ["test/support/servers.ts"],
     pool: "forks",
     // For a busy machine; nothing asserts a time as short as this.

@@ -58,10 +58,18 @@ type Role = string | readonly [string, ...string[]];
 /** Starts `node main.ts ROLE`. */
 export function startProcess(
   role: Role,
-  { env, cwd, script = MAIN }: ProcessOptions,
+  { script = MAIN, ...options }: ProcessOptions,
+): ServiceProcess {
+  return startCommand([process.execPath, script, ...[role].flat()], options);
+}
+
+/** Starts any program that speaks as ours do: JSON lines on stdout, one of them of the event `ready`. */
+export function startCommand(
+  [program, ...args]: readonly [string, ...string[]],
+  { env, cwd }: Pick<ProcessOptions, "env" | "cwd">,
 ): ServiceProcess {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [script, ...[role].flat()], {
+  const child = spawn(program, args, {
     cwd,
     env: { PATH, HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -85,7 +93,7 @@ export function startProcess(
         continue;
       }
       const state = end === undefined ? "runs" : `ended (${end})`;
-      throw new Error(`${role} ${state} without ${what}\n${said.stdout}${said.stderr}`);
+      throw new Error(`${args.join(" ")} ${state} without ${what}\n${said.stdout}${said.stderr}`);
     }
   };
   const line = (event: string) =>
