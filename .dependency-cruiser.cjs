@@ -58,9 +58,15 @@ module.exports = {
     ),
     only(
       "store-packages",
-      packages("drizzle-orm", "postgres", "ioredis"),
-      "^src/(identity/store/|dev/)",
-      "SQL and Redis stay in the store.",
+      packages("drizzle-orm", "postgres"),
+      "^src/identity/store/",
+      "SQL stays in the store.",
+    ),
+    only(
+      "redis-packages",
+      packages("ioredis", "rate-limiter-flexible"),
+      "^src/(redis\\.ts$|identity/store/|gateway/rate-limit\\.ts$)",
+      "Every connection to Redis has the same bounds.",
     ),
     only(
       "jose",

@@ -7,7 +7,6 @@ import {
   toAddress,
   toCallers,
   toDatabaseUrl,
-  toGrpcTarget,
   toMasterKeys,
   toSeconds,
   toUrl,
@@ -107,15 +106,6 @@ export interface IdentityConfig {
   rpc: RpcConfig;
 }
 
-export interface GatewayConfig {
-  listen: Address;
-  /** A gRPC target, as `dns:///identity:50051`. */
-  identityTarget: string;
-  /** The deadline of one call to identity. */
-  timeoutMs: number;
-  maxBodyBytes: number;
-}
-
 export interface SimulatorConfig {
   listen: Address;
   miniApps: MiniAppConfig[];
@@ -143,6 +133,8 @@ const NAMES = [
   "GATEWAY_LISTEN",
   "OPS_LISTEN",
   "IDENTITY_GRPC_TARGET",
+  "TRUSTED_PROXIES",
+  "RATE_LIMIT_LOGIN",
   "SIMULATOR_LISTEN",
   "DATA_DIR",
   "LOG_LEVEL",
@@ -197,6 +189,11 @@ export function toDatabaseConfig(env: Env): DatabaseConfig {
   };
 }
 
+export function toRedisConfig(value: string): RedisConfig {
+  const url = toUrl("REDIS_URL", value, ["redis:", "rediss:"]);
+  return { url, connectTimeoutMs: 500, commandTimeoutMs: 150 };
+}
+
 export function toMasterKeyConfig(env: Env): MasterKey[] {
   return toMasterKeys(required(env, "MASTER_KEYS"));
 }
@@ -204,11 +201,7 @@ export function toMasterKeyConfig(env: Env): MasterKey[] {
 export function toIdentityConfig(env: Env): IdentityConfig {
   return {
     database: toDatabaseConfig(env),
-    redis: {
-      url: toUrl("REDIS_URL", required(env, "REDIS_URL"), ["redis:", "rediss:"]),
-      connectTimeoutMs: 500,
-      commandTimeoutMs: 150,
-    },
+    redis: toRedisConfig(required(env, "REDIS_URL")),
     miniApps: toMiniApps(env),
     wechat: {
       baseUrl: toWechatUrl(env),
@@ -229,15 +222,6 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       maxRunningCalls: 64,
       maxWaitingCalls: 1_024,
     },
-  };
-}
-
-export function toGatewayConfig(env: Env): GatewayConfig {
-  return {
-    listen: toAddress("GATEWAY_LISTEN", env.GATEWAY_LISTEN ?? "127.0.0.1:8080"),
-    identityTarget: toGrpcTarget(env.IDENTITY_GRPC_TARGET ?? "127.0.0.1:50051"),
-    timeoutMs: 4_000,
-    maxBodyBytes: 8 * 1024,
   };
 }
 

@@ -5,11 +5,11 @@ import {
   type Role,
   readEnv,
   toDatabaseConfig,
-  toGatewayConfig,
   toIdentityConfig,
   toOpsListen,
   toSimulatorConfig,
 } from "./config.ts";
+import { toGatewayConfig } from "./config-gateway.ts";
 import { createGateway } from "./gateway/index.ts";
 import { createIdentity } from "./identity/index.ts";
 import { migrateDatabase } from "./identity/store/migrate.ts";

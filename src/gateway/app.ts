@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { IdentityClient } from "../client.ts";
-import type { GatewayConfig } from "../config.ts";
+import type { GatewayConfig } from "../config-gateway.ts";
 import type { Logger } from "../log.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
@@ -17,7 +18,12 @@ import { refuseInvalid } from "./validation.ts";
 export interface GatewayDependencies {
   identity: IdentityClient;
   log: Logger;
+  /** Refuses a login that is one too many of its client. */
+  limitLogin: Limit;
 }
+
+/** Rejects a request with RATE_LIMITED. */
+export type Limit = (c: Context<GatewayEnv>) => Promise<void>;
 
 /** The public HTTP API as a function from request to response. */
 export function createApp(

@@ -1,10 +1,15 @@
+import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import type { CallOptions } from "../client.ts";
-import type { GatewayConfig } from "../config.ts";
+import type { GatewayConfig } from "../config-gateway.ts";
 import type { GatewayReason } from "./errors.ts";
 
 /** What the pipeline leaves for the handlers of one request. */
 export interface GatewayEnv {
+  Bindings: {
+    /** Node's own request; absent where there is no socket. */
+    incoming?: IncomingMessage;
+  };
   Variables: {
     requestId: string;
     /** Of an Authorization header that is well-formed; whether it holds, identity decides. */

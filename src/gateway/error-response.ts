@@ -67,7 +67,9 @@ function setErrorHeaders(c: Context<GatewayEnv>, error: Error, reason: GatewayRe
   c.header("vary", "accept-language");
   if (HTTP_STATUS[reason] === 401) c.header("www-authenticate", "Bearer");
   if (error instanceof GatewayError && error.allow) c.header("allow", error.allow);
-  if (error instanceof IdentityCallError && error.retryAfterMs !== undefined) {
-    c.header("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
-  }
+  const seconds =
+    error instanceof GatewayError
+      ? error.retryAfterSeconds
+      : ((error as Partial<IdentityCallError>).retryAfterMs ?? Number.NaN) / 1_000;
+  if (seconds) c.header("retry-after", String(Math.ceil(seconds)));
 }

@@ -36,6 +36,7 @@ export const HTTP_STATUS = {
   REFRESH_TOKEN_INVALID: 401,
   REFRESH_TOKEN_REUSED: 401,
   STORAGE_UNAVAILABLE: 503,
+  RATE_LIMITED: 429,
   OVERLOADED: 503,
   INTERNAL: 500,
   CALLER_UNKNOWN: 401,
@@ -54,6 +55,8 @@ export const HTTP_STATUS = {
 } as const satisfies Record<GatewayReason, ContentfulStatusCode>;
 
 export interface GatewayErrorDetails {
+  /** When to come again. */
+  retryAfterSeconds?: number | undefined;
   /** The field or header at fault, in the name that the client uses. */
   field?: string | undefined;
   /** The methods of the path, for the header Allow. */
@@ -66,11 +69,13 @@ export class GatewayError extends Error {
   readonly reason: GatewayReason;
   readonly field: string | undefined;
   readonly allow: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(reason: GatewayReason, details: GatewayErrorDetails = {}) {
     super(reason);
     this.reason = reason;
     this.field = details.field;
     this.allow = details.allow;
+    this.retryAfterSeconds = details.retryAfterSeconds;
   }
 }

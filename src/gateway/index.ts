@@ -1,9 +1,16 @@
 import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import type { Address, GatewayConfig } from "../config.ts";
+import type { Address } from "../config.ts";
+import type { GatewayConfig } from "../config-gateway.ts";
 import { closeServer, listen } from "../listen.ts";
-import { createApp, type GatewayDependencies } from "./app.ts";
+import { due, type Logger } from "../log.ts";
+import { openRedis, tolerantly } from "../redis.ts";
+import { createApp, type GatewayDependencies, type Limit } from "./app.ts";
+import { createClientName } from "./client-address.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
+import { createRateLimit } from "./rate-limit.ts";
+
+const REDIS_LOG_INTERVAL_MS = 10_000;
 
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
@@ -29,9 +36,11 @@ export interface Gateway {
 /** Starts the public HTTP API on `config.listen`. */
 export async function createGateway(
   config: GatewayConfig,
-  dependencies: GatewayDependencies,
+  dependencies: Omit<GatewayDependencies, "limitLogin">,
 ): Promise<Gateway> {
-  const app = createApp(config, dependencies);
+  await using opened = new AsyncDisposableStack();
+  const limitLogin = await openLoginLimit(opened, config, dependencies.log);
+  const app = createApp(config, { ...dependencies, limitLogin });
   const handle = getRequestListener(app.fetch);
   const server = createServer(SERVER_OPTIONS, checkedListener(handle, dependencies.log));
   server.on("clientError", refuseUnparsed);
@@ -41,6 +50,26 @@ export async function createGateway(
   // For a client that does not read its answer.
   server.timeout = 20_000;
   const address = await listen(server, config.listen);
-  const close = () => closeServer(server);
+  opened.defer(() => closeServer(server));
+  const owned = opened.move();
+  const close = () => owned.disposeAsync();
   return { address, close, [Symbol.asyncDispose]: close };
+}
+
+async function openLoginLimit(
+  opened: AsyncDisposableStack,
+  config: GatewayConfig,
+  log: Logger,
+): Promise<Limit> {
+  const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
+  const onError = (err: Error) => {
+    if (redisIsDue()) log.warn({ event: "redis", err });
+  };
+  const timeoutMs = config.redis?.commandTimeoutMs ?? 0;
+  const redis =
+    config.redis && opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
+  const attempt = tolerantly(onError, timeoutMs);
+  const limit = createRateLimit("login", config.loginLimit, { redis, attempt });
+  const clientName = createClientName(config.trustedProxies);
+  return (c) => limit(c, clientName(c));
 }

@@ -91,6 +91,10 @@ export const MESSAGES = {
     "zh-CN": "服务暂时不可用，请稍后再试",
     en: "The service is not available right now. Please try again shortly",
   },
+  RATE_LIMITED: {
+    "zh-CN": "操作太频繁，请稍后再试",
+    en: "That was too often. Please try again in a moment",
+  },
   OVERLOADED: {
     "zh-CN": "当前访问人数较多，请稍后再试",
     en: "The service is busy. Please try again shortly",

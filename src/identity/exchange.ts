@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { createExpiringMap } from "../expiring-map.ts";
 import { IdentityError } from "./errors.ts";
-import { createExpiringMap } from "./expiring-map.ts";
 import type { LoginCode } from "./ids.ts";
 import type { MiniApp } from "./mini-apps.ts";
 import type { Wechat, WechatSession } from "./platforms/wechat.ts";

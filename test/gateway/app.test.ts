@@ -9,7 +9,7 @@ import { config, fakeIdentity, log } from "./fake-identity.ts";
 
 function setUp() {
   const fake = fakeIdentity();
-  const app = createApp(config, { identity: fake.identity, log });
+  const app = createApp(config, { identity: fake.identity, log, limitLogin: async () => {} });
   const login = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
     app.request("/api/v1/auth/mini-login", {
       method: "POST",

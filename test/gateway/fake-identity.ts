@@ -78,5 +78,8 @@ export const config = {
   identityTarget: "127.0.0.1:1",
   timeoutMs: 4_000,
   maxBodyBytes: 8 * 1024,
+  trustedProxies: [],
+  loginLimit: { count: 300, windowSeconds: 60 },
+  redis: undefined,
 };
 export const log = pino({ level: "silent" });

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEnv, toIdentityConfig } from "../../src/config.ts";
+import { toGatewayConfig } from "../../src/config-gateway.ts";
 import { ConfigError } from "../../src/config-values.ts";
 import { runProcess } from "../support/process.ts";
 import { createFolder } from "./surroundings.ts";
@@ -82,6 +83,8 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["IDENTITY_GRPC_TARGET", "http://identity:50051", "gateway"],
     ["ACCESS_TOKEN_TTL", "7 days"],
     ["LOG_LEVEL", "loud", "gateway"],
+    ["TRUSTED_PROXIES", "0.0.0.0/0", "gateway"],
+    ["RATE_LIMIT_LOGIN", "many", "gateway"],
     ["MASTER_KEYS", "k1:not/base64"],
     ["MASTER_KEYS", `k1:${KEY},k1:${OTHER_KEY}`],
   ])("%s=%s", async (name, value, role = "identity") => {
@@ -103,6 +106,23 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["MASTER_KEYS", `k1:${Buffer.alloc(32).toString("base64")}`],
   ])("%s=%s, without a process of its own", (name, value) => {
     const read = () => toIdentityConfig(readEnv(withChanges({ [name]: value })));
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(new RegExp(`^${name} `));
+    expect(read).not.toThrow(value);
+  });
+
+  it.each([
+    ["TRUSTED_PROXIES", "10.0.0.0/33"],
+    ["TRUSTED_PROXIES", "proxy.internal"],
+    ["TRUSTED_PROXIES", "10.0.0.1,::/0"],
+    ["RATE_LIMIT_LOGIN", "0/3m"],
+    ["RATE_LIMIT_LOGIN", "-1/1m"],
+    ["RATE_LIMIT_LOGIN", "300/0s"],
+    ["RATE_LIMIT_LOGIN", "300"],
+    ["RATE_LIMIT_LOGIN", "NaN/1m"],
+    ["REDIS_URL", "localhost"],
+  ])("%s=%s at the gateway, without a process of its own", (name, value) => {
+    const read = () => toGatewayConfig(readEnv(withChanges({ [name]: value })));
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(new RegExp(`^${name} `));
     expect(read).not.toThrow(value);

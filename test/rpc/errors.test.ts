@@ -361,6 +361,8 @@ it("has a row for every reason but those of tests of their own", () => {
     "APP_REQUIRED",
     "STORAGE_UNAVAILABLE",
     "OVERLOADED",
+    // The gateway's limit.
+    "RATE_LIMITED",
     "INTERNAL",
     // DirectoryService's.
     "CALLER_UNKNOWN",

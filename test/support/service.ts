@@ -11,12 +11,8 @@ import {
   type DirectoryClient,
   type IdentityClient,
 } from "../../src/client.ts";
-import {
-  type Env,
-  toGatewayConfig,
-  toIdentityConfig,
-  toSimulatorConfig,
-} from "../../src/config.ts";
+import { type Env, toIdentityConfig, toSimulatorConfig } from "../../src/config.ts";
+import { toGatewayConfig } from "../../src/config-gateway.ts";
 import { startWechatSimulator, type WechatSimulator } from "../../src/dev/wechat-simulator.ts";
 import { createGateway } from "../../src/gateway/index.ts";
 import { AdminService } from "../../src/gen/identity/v1/admin_service_pb.js";
@@ -94,6 +90,8 @@ export async function startService({
     ...(env.MINI_APPS_FILE ? {} : { WX_MINI_APP_ID: appId, WX_MINI_APP_SECRET: secret }),
     MASTER_KEYS: `test:${randomBytes(32).toString("base64")}`,
     RPC_CALLERS: `${CALLER},${ADMIN}`,
+    // All tests come from one address, and count in one Redis.
+    RATE_LIMIT_LOGIN: "1000000/1m",
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
     GATEWAY_LISTEN: "127.0.0.1:0",

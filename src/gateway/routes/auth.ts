@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { GatewayConfig } from "../../config.ts";
+import type { GatewayConfig } from "../../config-gateway.ts";
 import type { GatewayDependencies } from "../app.ts";
 import { jsonOf, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";
@@ -11,7 +11,7 @@ import { LoginBody, LoginReply, RefreshBody, RefreshReply, RetryHeaders } from "
 export function addAuthRoutes(
   app: OpenAPIHono<GatewayEnv>,
   config: GatewayConfig,
-  { identity }: GatewayDependencies,
+  { identity, limitLogin }: GatewayDependencies,
 ): void {
   const login = createRoute({
     method: "post",
@@ -33,6 +33,8 @@ export function addAuthRoutes(
   });
   app.openapi(login, async (c) => {
     const { code, appId, userInfo } = c.req.valid("json");
+    // Only what is well-formed counts, as only that costs anything.
+    await limitLogin(c);
     const idempotencyKey = c.req.valid("header")["Idempotency-Key"];
     const sender = appId || readReferer(c);
     const nickname = userInfo?.nickName;

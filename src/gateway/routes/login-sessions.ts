@@ -1,6 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { GatewayConfig } from "../../config.ts";
+import type { GatewayConfig } from "../../config-gateway.ts";
 import type { LoginSession } from "../../gen/identity/v1/identity_service_pb.js";
 import type { GatewayDependencies } from "../app.ts";
 import { bearerToken } from "../bearer-token.ts";

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { GatewayConfig } from "../../config.ts";
+import type { GatewayConfig } from "../../config-gateway.ts";
 import type { GatewayDependencies } from "../app.ts";
 import { BEARER, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { GatewayConfig } from "../../config.ts";
+import type { GatewayConfig } from "../../config-gateway.ts";
 import type { User } from "../../gen/identity/v1/user_pb.js";
 import type { GatewayDependencies } from "../app.ts";
 import { bearerToken } from "../bearer-token.ts";

@@ -27,6 +27,7 @@ export const CODE_OF_REASON = {
   REFRESH_TOKEN_INVALID: Code.Unauthenticated,
   REFRESH_TOKEN_REUSED: Code.Unauthenticated,
   STORAGE_UNAVAILABLE: Code.Unavailable,
+  RATE_LIMITED: Code.ResourceExhausted,
   OVERLOADED: Code.Unavailable,
   INTERNAL: Code.Internal,
   CALLER_UNKNOWN: Code.Unauthenticated,

@@ -8,8 +8,8 @@ import {
 } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
+import { after, withTimeout } from "../../timeout.ts";
 import { IdentityError } from "../errors.ts";
-import { after, withTimeout } from "./timeout.ts";
 import { createSocketFactory } from "./watched-socket.ts";
 
 const MAX_ATTEMPTS = 3;

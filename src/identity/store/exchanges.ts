@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
+import type { Attempt } from "../../redis.ts";
 import type { AppId, LoginCode } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
-import type { Attempt } from "./redis.ts";
 
 /** For how long a login may be asked for again. */
 const KEEP_MS = 60_000;

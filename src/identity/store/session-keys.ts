@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
+import type { Attempt } from "../../redis.ts";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
-import type { Attempt } from "./redis.ts";
 
 /** Whose session_key it is. */
 export interface KeyOwner {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
+import { type Attempt, tolerantly } from "../../redis.ts";
 import type { Secrets } from "../secrets.ts";
-import { type Attempt, tolerantly } from "./redis.ts";
 
 export interface SharedToken {
   token: string;

@@ -248,6 +248,13 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_REFRESH_TOKEN_REUSED = 32;
    */
   REFRESH_TOKEN_REUSED = 32,
+
+  /**
+   * Too many requests of one client or for one mini program; come again later. RESOURCE_EXHAUSTED.
+   *
+   * @generated from enum value: ERROR_REASON_RATE_LIMITED = 33;
+   */
+  RATE_LIMITED = 33,
 }
 
 /**

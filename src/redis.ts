@@ -7,8 +7,7 @@ import {
   handleWhen,
 } from "cockatiel";
 import { Redis } from "ioredis";
-import type { RedisConfig } from "../../config.ts";
-import { UnsealError } from "../secrets.ts";
+import type { RedisConfig } from "./config.ts";
 import { withTimeout } from "./timeout.ts";
 
 const FAILURES_TO_BREAK = 5;
@@ -41,13 +40,14 @@ export async function openRedis(
 export type Attempt = <T>(work: () => Promise<T>, fallback: T) => Promise<T>;
 
 /**
- * Nothing here needs Redis: it has `timeoutMs`, a failure is told, and the fallback serves. After five
- * failures in a row Redis is left alone for a second, then tried by one.
+ * Nothing needs Redis: it has `timeoutMs`, a failure is told, and the fallback serves. After five
+ * failures in a row Redis is left alone for a second, then tried by one. A value of it that does not
+ * open is no failure of its own.
  */
 export function tolerantly(onError: (error: Error) => void, timeoutMs: number): Attempt {
   const toError = () => new Error("Redis took too long");
   const breaker = circuitBreaker(
-    handleWhen((error) => !(error instanceof UnsealError)),
+    handleWhen((error) => (error as Error).name !== "UnsealError"),
     { halfOpenAfter: BREAK_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_BREAK) },
   );
   return async (work, fallback) => {

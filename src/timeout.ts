@@ -10,12 +10,21 @@ export function withTimeout<T>(
   });
 }
 
-/** A timer that lets what has arrived be read first: on a busy process that may be the reply. */
+const STEPS = 3;
+
+/**
+ * A timer that a busy process does not let run out unseen: it goes in steps, and after each the process
+ * reads what has arrived. That may be the reply, or the half of an exchange that goes back and forth.
+ */
 export function after(timeoutMs: number, expire: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
   let immediate: NodeJS.Immediate | undefined;
-  const timer = setTimeout(() => {
-    immediate = setImmediate(expire);
-  }, timeoutMs);
+  const step = (number: number) => {
+    timer = setTimeout(() => {
+      immediate = setImmediate(() => (number < STEPS ? step(number + 1) : expire()));
+    }, timeoutMs / STEPS);
+  };
+  step(1);
   return () => {
     clearTimeout(timer);
     clearImmediate(immediate);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { UnsealError } from "../../src/identity/secrets.ts";
-import { type Attempt, tolerantly } from "../../src/identity/store/redis.ts";
+import { type Attempt, tolerantly } from "../../src/redis.ts";
 
 let attempt: Attempt;
 let errors: Error[];
