@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ChannelCredentials, Client, credentials, type ServiceError } from "@grpc/grpc-js";
-import { isWorthRepeating } from "./client-errors.ts";
+import {
+  type ChannelCredentials,
+  Client,
+  connectivityState,
+  credentials,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import { readFailure } from "./client-errors.ts";
 
 /** PEM, as text or bytes. */
 type Pem = string | Buffer;
@@ -53,23 +59,42 @@ function toCredentials(tls: TlsConfig | undefined): ChannelCredentials {
 const MAX_ATTEMPTS = 3;
 const REPEAT_DELAY_MS = 50;
 
-/** Asks again, three times in all, while that may help and the time is not up. */
+/** How long a call waits for a connection before it fails: while replicas are being replaced. */
+const CONNECT_WAIT_MS = 1_000;
+
+export interface RepeatOptions {
+  endMs: number;
+  signal: AbortSignal | undefined;
+  /** Whether a call that may have been carried out may be made again. */
+  isRepeatable: boolean;
+}
+
+/** Makes a call, and makes it again, three times in all, while that may help and the time is not up. */
 export async function repeat<T>(
-  attempt: () => Promise<T>,
-  { endMs, signal }: { endMs: number; signal: AbortSignal | undefined },
+  channel: Client,
+  send: () => Promise<T>,
+  { endMs, signal, isRepeatable }: RepeatOptions,
 ): Promise<T> {
+  const connectEndMs = Math.min(endMs, Date.now() + CONNECT_WAIT_MS);
   for (let number = 1; ; number++) {
+    await connected(channel, connectEndMs);
     try {
-      return await attempt();
+      return await send();
     } catch (error) {
+      const { isUnsent, isUnanswered } = readFailure(error as ServiceError);
       // Of many who failed together not all come back together.
       const delayMs = REPEAT_DELAY_MS * number * (1 + Math.random());
-      const isInTime = Date.now() + delayMs < endMs && !signal?.aborted;
-      const again = isInTime && number < MAX_ATTEMPTS && isWorthRepeating(error as ServiceError);
-      if (!again) throw error;
+      const isInTime = Date.now() + delayMs < endMs && !signal?.aborted && number < MAX_ATTEMPTS;
+      if (!isInTime || !(isUnsent || (isUnanswered && isRepeatable))) throw error;
       await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {
         throw error;
       });
     }
   }
+}
+
+/** Resolves when a call can be sent, or will have to fail. */
+async function connected(channel: Client, connectEndMs: number): Promise<void> {
+  if (channel.getChannel().getConnectivityState(true) === connectivityState.READY) return;
+  await new Promise<void>((resolve) => channel.waitForReady(connectEndMs, () => resolve()));
 }

@@ -51,11 +51,17 @@ export function toCallError(error: ServiceError): IdentityCallError {
 }
 
 /**
- * Whether another replica, or the same one in a moment, may well answer: the connection broke. Not
- * what identity itself answered: it has tried again where that could help, and more adds to its load.
+ * How a call failed that another replica, or the same one in a moment, may well answer: it found no
+ * connection, or its connection broke. Not what identity itself answered: it has tried again where that
+ * could help, and more adds to its load.
  */
-export function isWorthRepeating(error: ServiceError): boolean {
-  return error.code === status.UNAVAILABLE && readDetails(error) === undefined;
+export function readFailure(error: ServiceError): { isUnsent: boolean; isUnanswered: boolean } {
+  const isUnanswered = error.code === status.UNAVAILABLE && readDetails(error) === undefined;
+  // The words of grpc-js, which keeps how far a call came to itself.
+  return {
+    isUnanswered,
+    isUnsent: isUnanswered && /No connection established/.test(error.details),
+  };
 }
 
 function readDetails(error: ServiceError): Omit<CallErrorDetails, "message"> | undefined {

@@ -129,10 +129,10 @@ function createClient<Service extends DescService>(
       const metadata = toMetadata({ ...(secret ? { token: secret } : {}), ...options });
       const endMs = Date.now() + (options.timeoutMs ?? timeoutMs);
       const { signal } = options;
-      const attempt = () => send(message, metadata, endMs, signal);
+      const isRepeatable = mayRepeat(repeatable[method.localName], message);
       try {
-        const again = mayRepeat(repeatable[method.localName], message);
-        return await (again ? repeat(attempt, { endMs, signal }) : attempt());
+        const attempt = () => send(message, metadata, endMs, signal);
+        return await repeat(channel, attempt, { endMs, signal, isRepeatable });
       } catch (error) {
         throw toCallError(error as ServiceError);
       }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { isProduction, likelyMisspellings, type Role, readEnv, toLogConfig } from "./config.ts";
 import { ConfigError } from "./config-values.ts";
 import { createLogger, describeError, type Logger } from "./log.ts";
@@ -5,7 +6,10 @@ import { ROLES } from "./roles.ts";
 import { StartError } from "./start-error.ts";
 
 /** After this long a process that should be gone is ended. */
-const EXIT_TIMEOUT_MS = 20_000;
+const EXIT_TIMEOUT_MS = 25_000;
+
+/** For a balancer to see that the process is not ready any more, before it takes no more calls. */
+const LEAVE_MS = 3_000;
 
 async function main(role: Role, words: readonly string[]): Promise<void> {
   const env = readEnv();
@@ -20,8 +24,13 @@ async function main(role: Role, words: readonly string[]): Promise<void> {
   if (!isProduction(env) && running.welcome) process.stderr.write(running.welcome);
   if (running.reload) reloadOnHangup(running.reload, log);
   log.info({ event: "ready", addresses: running.addresses });
-  log.info({ event: "stopping", signal: await stopped });
+  const signal = await stopped;
+  log.info({ event: "stopping", signal });
   setTimeout(() => process.exit(1), EXIT_TIMEOUT_MS).unref();
+  if (isProduction(env) && signal === "SIGTERM") {
+    running.leave?.();
+    await sleep(LEAVE_MS);
+  }
   await running[Symbol.asyncDispose]();
   log.info({ event: "stopped" });
 }

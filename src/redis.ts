@@ -42,14 +42,19 @@ export type Attempt = <T>(work: () => Promise<T>, fallback: T) => Promise<T>;
 /**
  * Nothing needs Redis: it has `timeoutMs`, a failure is told, and the fallback serves. After five
  * failures in a row Redis is left alone for a second, then tried by one. A value of it that does not
- * open is no failure of its own.
+ * open is no failure of its own. `onBroken` is told when that begins and ends.
  */
-export function tolerantly(onError: (error: Error) => void, timeoutMs: number): Attempt {
+export function tolerantly(
+  onError: (error: Error) => void,
+  timeoutMs: number,
+  onBroken: (isBroken: boolean) => void = () => {},
+): Attempt {
   const toError = () => new Error("Redis took too long");
   const breaker = circuitBreaker(
     handleWhen((error) => (error as Error).name !== "UnsealError"),
     { halfOpenAfter: BREAK_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_BREAK) },
   );
+  breaker.onStateChange((state) => onBroken(state !== CircuitState.Closed));
   return async (work, fallback) => {
     // While one tries, the others do not wait for it.
     if (breaker.state === CircuitState.HalfOpen) return fallback;

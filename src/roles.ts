@@ -22,6 +22,8 @@ import { type Health, startOpsServer } from "./ops-server.ts";
 export interface Running extends AsyncDisposable {
   /** Every address that it listens on, by what is served there. */
   addresses: Record<string, string>;
+  /** Tells whoever balances that it goes away; it still takes calls. */
+  leave?: () => void;
   /** Reads again what may change while it runs: the mini programs. Nothing changes when it throws. */
   reload?: () => Promise<void>;
   /** Shown to the person who started it. */
@@ -54,7 +56,8 @@ async function startIdentity(env: Env, log: Logger): Promise<Running> {
   const identity = opened.use(await createIdentity(config, { log, metrics }));
   const ops = await openOps(opened, env, metrics, identity.health);
   const reload = async () => identity.reload(toIdentityConfig(await withDefaults(readEnv())));
-  return { ...running(opened, { ...identity.addresses, ops }), reload };
+  const leave = () => identity.leave();
+  return { ...running(opened, { ...identity.addresses, ops }), leave, reload };
 }
 
 async function startGateway(env: Env, log: Logger): Promise<Running> {
@@ -65,12 +68,18 @@ async function startGateway(env: Env, log: Logger): Promise<Running> {
     createIdentityClient({ target, timeoutMs: config.timeoutMs }),
     (client) => client.close(),
   );
-  const gateway = opened.use(await createGateway(config, { identity, log }));
-  const ops = await openOps(opened, env, createMetrics(), async () => {
-    const ready = await identity.isReady(READY_TIMEOUT_MS);
-    return { ready, parts: { identity: ready ? "up" : "down" } };
+  const metrics = createMetrics();
+  const dependencies = { identity, log, metrics: metrics.http };
+  const gateway = opened.use(await createGateway(config, dependencies));
+  let isLeaving = false;
+  const ops = await openOps(opened, env, metrics, async () => {
+    const isUp = await identity.isReady(READY_TIMEOUT_MS);
+    return { ready: isUp && !isLeaving, parts: { identity: isUp ? "up" : "down" } };
   });
-  return running(opened, { http: formatAddress(gateway.address), ops });
+  const leave = () => {
+    isLeaving = true;
+  };
+  return { ...running(opened, { http: formatAddress(gateway.address), ops }), leave };
 }
 
 /** Identity and gateway without a hop; what is not configured is embedded, but in production. */
@@ -84,13 +93,14 @@ async function startAll(given: Env, log: Logger): Promise<Running> {
   await migrateDatabase(config.database);
   const metrics = createMetrics();
   const identity = opened.use(await createIdentity(config, { log, metrics }));
-  const dependencies = { identity: identity.client, log };
+  const dependencies = { identity: identity.client, log, metrics: metrics.http };
   const gateway = opened.use(await createGateway(toGatewayConfig(env), dependencies));
   const ops = await openOps(opened, env, metrics, identity.health);
   const http = formatAddress(gateway.address);
   const addresses = { http, ...identity.addresses, ops };
   const reload = async () => identity.reload(toIdentityConfig({ ...env, ...readEnv() }));
-  if (!network) return { ...running(opened, addresses), reload };
+  const leave = () => identity.leave();
+  if (!network) return { ...running(opened, addresses), leave, reload };
   const { toWelcome } = await import("./dev/welcome.ts");
   const welcome = toWelcome(network, addresses);
   const { simulator } = network;

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { IdentityClient } from "../client.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
 import type { Logger } from "../log.ts";
+import type { HttpMetrics } from "../metrics.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
@@ -18,6 +19,7 @@ import { refuseInvalid } from "./validation.ts";
 export interface GatewayDependencies {
   identity: IdentityClient;
   log: Logger;
+  metrics: HttpMetrics;
   /** Refuses a login that is one too many of its client. */
   limitLogin: Limit;
 }
@@ -31,7 +33,7 @@ export function createApp(
   dependencies: GatewayDependencies,
 ): OpenAPIHono<GatewayEnv> {
   const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
-  app.use(requestLog(dependencies.log));
+  app.use(requestLog(dependencies.log, dependencies.metrics));
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(() => {
     throw new GatewayError("ROUTE_NOT_FOUND");

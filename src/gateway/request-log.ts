@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Logger } from "../log.ts";
+import type { HttpMetrics } from "../metrics.ts";
 import type { GatewayEnv } from "./env.ts";
 
 /** The caller's id of the request where it is harmless in a log, else a new one. */
@@ -10,7 +11,7 @@ export function toRequestId(header: string | undefined): string {
 }
 
 /** Gives each request its id, each answer its common headers, and the log one line. */
-export function requestLog(log: Logger): MiddlewareHandler<GatewayEnv> {
+export function requestLog(log: Logger, { requests }: HttpMetrics): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const startedMs = performance.now();
     const requestId = toRequestId(c.req.header("x-request-id"));
@@ -21,15 +22,13 @@ export function requestLog(log: Logger): MiddlewareHandler<GatewayEnv> {
     headers.set("x-content-type-options", "nosniff");
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     const reason = c.get("reason");
-    log.info({
-      event: "request",
-      method: c.req.method,
-      // The pattern: a path or a query can hold anything, also a secret sent by mistake.
-      path: matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "-",
-      status,
-      ...(reason ? { reason } : {}),
-      ms: Math.round((performance.now() - startedMs) * 10) / 10,
-      requestId,
-    });
+    // The pattern: a path or a query can hold anything, also a secret sent by mistake.
+    const path = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "-";
+    const { method } = c.req;
+    const elapsedMs = performance.now() - startedMs;
+    requests.observe({ route: path, status, reason: reason ?? "OK" }, elapsedMs / 1_000);
+    const ms = Math.round(elapsedMs * 10) / 10;
+    const why = reason ? { reason } : {};
+    log.info({ event: "request", method, path, status, ...why, ms, requestId });
   };
 }

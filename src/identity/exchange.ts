@@ -30,7 +30,12 @@ export interface ExchangeDeps {
   exchanges: ExchangeStore;
   refreshTokens: RefreshTokens;
   now(): number;
+  /** Told what was done about a code. */
+  onOutcome?(outcome: ExchangeOutcome): void;
 }
+
+/** WeChat was asked; not, as it has just refused the code; an answer of before served. */
+export type ExchangeOutcome = "asked" | "known as refused" | "kept" | "used under another key";
 
 /**
  * Exchanges login codes. Under an idempotency key WeChat is asked once, whoever asks us how often and
@@ -72,12 +77,13 @@ export function createExchanger(deps: ExchangeDeps): Exchanger {
 type Ask = (app: MiniApp, code: LoginCode, signal: AbortSignal) => Promise<Exchange>;
 
 /** Asks WeChat, but not about a code that it has just refused. */
-function createAsk({ wechat, refreshTokens, now }: ExchangeDeps): Ask {
+function createAsk({ wechat, refreshTokens, now, onOutcome = () => {} }: ExchangeDeps): Ask {
   const bounds = { ttlMs: REFUSED_MS, maxSize: MAX_REFUSED, now };
   const refused = createExpiringMap<IdentityError>(bounds);
   return async (app, code, signal) => {
     const name = `${app.appId} ${code}`;
     const known = refused.get(name);
+    onOutcome(known ? "known as refused" : "asked");
     if (known) throw new IdentityError(known.reason, known.message);
     const exchangedAtMs = now();
     try {
@@ -101,7 +107,7 @@ function used(message: string): IdentityError {
 }
 
 async function askOnce(
-  { exchanges }: ExchangeDeps,
+  { exchanges, onOutcome = () => {} }: ExchangeDeps,
   ask: Ask,
   { app, code, idempotencyKey }: { app: MiniApp; code: LoginCode; idempotencyKey: string },
 ): Promise<Exchange> {
@@ -111,8 +117,10 @@ async function askOnce(
     const claim = await exchanges.claim(of, CLAIM_MS);
     switch (claim.state) {
       case "kept":
+        onOutcome("kept");
         return claim.value as Exchange;
       case "other key":
+        onOutcome("used under another key");
         throw used("the code was used under another key");
       case "pending":
         await sleep(POLL_INTERVAL_MS, undefined, { signal }).catch(giveUp);

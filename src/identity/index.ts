@@ -63,6 +63,8 @@ export interface Identity extends AsyncDisposable {
   /** The same service for this process, without a hop. */
   client: IdentityClient;
   health(): Promise<Health>;
+  /** From now on it is not ready and says so; calls are still taken. */
+  leave(): void;
   /** Other mini programs, or other secrets of theirs; calls under way keep theirs. */
   reload(config: Pick<IdentityConfig, "miniApps">): void;
   /** Lets the calls under way finish, then closes all that it opened. */
@@ -75,7 +77,7 @@ export async function createIdentity(
   { log, metrics, now = Date.now }: IdentityDependencies,
 ): Promise<Identity> {
   await using opened = new AsyncDisposableStack();
-  const { deps, db, redis } = await openAll(opened, config, { log, now });
+  const { deps, db, redis, isWechatAway } = await openAll(opened, config, { log, now, metrics });
   const pipeline = createPipeline(config.rpc, {
     methods: new Map([
       createIdentityMethods(deps),
@@ -90,12 +92,21 @@ export async function createIdentity(
   });
   const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
   const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());
-  const health = () => readHealth(db, redis);
+  let isLeaving = false;
+  const health = async (): Promise<Health> => {
+    const { ready, parts } = await readHealth(db, redis);
+    const wechat = isWechatAway() ? "degraded" : "up";
+    return { ready: ready && !isLeaving, parts: { ...parts, wechat } };
+  };
   const watch = setInterval(
     async () => grpc.setServing((await health()).ready),
     HEALTH_INTERVAL_MS,
   );
   opened.defer(() => clearInterval(watch));
+  const leave = () => {
+    isLeaving = true;
+    grpc.setServing(false);
+  };
 
   const owned = opened.move();
   const close = () => owned.disposeAsync();
@@ -103,6 +114,7 @@ export async function createIdentity(
     addresses: { grpc: formatAddress(grpc.address), connect: formatAddress(connect.address) },
     client: createLocalClient(pipeline),
     health,
+    leave,
     reload: (next) => deps.miniApps.replace(next.miniApps),
     close,
     [Symbol.asyncDispose]: close,
@@ -113,10 +125,16 @@ export async function createIdentity(
 async function openAll(
   opened: AsyncDisposableStack,
   config: IdentityConfig,
-  { log, now }: { log: Logger; now: () => number },
+  { log, now, metrics: { parts } }: Required<IdentityDependencies>,
 ) {
+  const setBroken = (part: string) => (isBroken: boolean) => {
+    parts.broken.set({ part }, Number(isBroken));
+  };
   const secrets = createSecrets(config.masterKeys);
-  const db = opened.adopt(openDb(config.database), (it) => it.close());
+  const db = opened.adopt(
+    openDb(config.database, { onWait: (seconds) => parts.databaseWait.observe(seconds) }),
+    (it) => it.close(),
+  );
   await assertSchema(db);
   await assertMasterKeys(createSealedValueStore(db), secrets);
   const keys = opened.adopt(
@@ -132,9 +150,15 @@ async function openAll(
     if (redisIsDue()) log.warn({ event: "redis", err });
   };
   const redis = opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
-  const attempt = tolerantly(onError, config.redis.commandTimeoutMs);
+  const attempt = tolerantly(onError, config.redis.commandTimeoutMs, setBroken("redis"));
   const ttlSeconds = config.sessionKeyTtlSeconds;
-  const http = opened.adopt(createWechatHttp(config.wechat), (it) => it.close());
+  const http = opened.adopt(
+    createWechatHttp(config.wechat, {
+      onCall: (path, reason, seconds) => parts.wechat.observe({ path, reason }, seconds),
+      onBroken: setBroken("wechat"),
+    }),
+    (it) => it.close(),
+  );
   const withSecret = createWithSecret();
   const wechatTokens = createWechatTokens({
     fetchToken: createFetchToken(http, withSecret),
@@ -151,6 +175,7 @@ async function openAll(
       exchanges: createExchangeStore(redis.redis, { secrets, attempt }),
       refreshTokens,
       now,
+      onOutcome: (outcome) => parts.exchanges.inc({ outcome }),
     }),
     wechatApi: createWechatServerApi(http, wechatTokens),
     phones: createPhones(await openDataKey(dataKeys, secrets, "phone_index"), secrets),
@@ -169,7 +194,7 @@ async function openAll(
   };
   const housekeeping = { leases: createLeaseStore(db), pruning: createPruningStore(db), keys };
   opened.adopt(startMaintenance(housekeeping, log), (it) => it.close());
-  return { deps, db, redis };
+  return { deps, db, redis, isWechatAway: http.isAway };
 }
 
 /** Redis is missed, but not needed: a login works without it. */

@@ -5,11 +5,16 @@ import type { ErrorBody } from "../../src/gateway/error-response.ts";
 import { HTTP_STATUS } from "../../src/gateway/errors.ts";
 import { MESSAGES, pickLanguage } from "../../src/gateway/messages.ts";
 import { ErrorReason } from "../../src/gen/identity/v1/error_reason_pb.js";
-import { config, fakeIdentity, log } from "./fake-identity.ts";
+import { config, fakeIdentity, log, metrics } from "./fake-identity.ts";
 
 function setUp() {
   const fake = fakeIdentity();
-  const app = createApp(config, { identity: fake.identity, log, limitLogin: async () => {} });
+  const app = createApp(config, {
+    identity: fake.identity,
+    log,
+    metrics,
+    limitLogin: async () => {},
+  });
   const login = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
     app.request("/api/v1/auth/mini-login", {
       method: "POST",

@@ -13,6 +13,7 @@ import {
   RevokeSessionResponseSchema,
   UpdateProfileResponseSchema,
 } from "../../src/gen/identity/v1/identity_service_pb.js";
+import { createMetrics } from "../../src/metrics.ts";
 
 const USER = { id: 7n, username: "wx_a", nickname: "阿明", avatarUrl: "", version: 3n };
 
@@ -83,3 +84,4 @@ export const config = {
   redis: undefined,
 };
 export const log = pino({ level: "silent" });
+export const metrics = createMetrics().http;

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createGateway, type Gateway } from "../../src/gateway/index.ts";
-import { config, fakeIdentity, log } from "./fake-identity.ts";
+import { config, fakeIdentity, log, metrics } from "./fake-identity.ts";
 
 let gateway: Gateway;
 beforeAll(async () => {
-  gateway = await createGateway(config, { identity: fakeIdentity().identity, log });
+  gateway = await createGateway(config, { identity: fakeIdentity().identity, log, metrics });
 });
 afterAll(() => gateway.close());
 

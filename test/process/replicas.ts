@@ -28,8 +28,8 @@ export interface Replicas extends AsyncDisposable {
   around: Surroundings;
   simulator: WechatSimulator;
   replicas: [Replica, ...Replica[]];
-  /** One more. */
-  start(): Promise<Replica>;
+  /** One more, with these settings over the others. */
+  start(env?: Record<string, string>): Promise<Replica>;
 }
 
 export async function startReplicas(
@@ -53,7 +53,7 @@ export async function startReplicas(
     around,
     simulator,
     replicas: replicas as [Replica, ...Replica[]],
-    start: async () => owned.use(await startReplica(full, around.cwd)),
+    start: async (more = {}) => owned.use(await startReplica({ ...full, ...more }, around.cwd)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

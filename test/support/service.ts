@@ -117,7 +117,9 @@ export async function startService({
     (it) => it.close(),
   );
   const gatewayConfig = toGatewayConfig({ ...full, IDENTITY_GRPC_TARGET: target });
-  const gateway = opened.use(await createGateway(gatewayConfig, { identity: grpc, log }));
+  const gateway = opened.use(
+    await createGateway(gatewayConfig, { identity: grpc, log, metrics: metrics.http }),
+  );
   const sql = opened.adopt(postgres(database.url, { max: 2, onnotice: () => {} }), (it) =>
     it.end(),
   );

@@ -31,13 +31,25 @@ export interface WechatHttp {
     { query, body }: { query?: Record<string, string>; body: object },
     signal: AbortSignal,
   ): Promise<WechatReply>;
+  /** Whether it is being left alone. */
+  isAway(): boolean;
   close(): Promise<void>;
 }
 
 /** On success errcode may be absent or 0, so what was asked for is what counts. */
 export type WechatReply = Record<string, unknown>;
 
-export function createWechatHttp(config: WechatConfig): WechatHttp {
+export interface WechatHttpOptions {
+  /** Told of each call: the reason why it failed, or `OK`. */
+  onCall?(path: string, reason: string, seconds: number): void;
+  /** Told when WeChat begins and ends to be left alone. */
+  onBroken?(isBroken: boolean): void;
+}
+
+export function createWechatHttp(
+  config: WechatConfig,
+  { onCall = () => {}, onBroken = () => {} }: WechatHttpOptions = {},
+): WechatHttp {
   const { timeoutMs } = config;
   const again = retry(
     handleWhen((error) => errcodeOf(error) === SYSTEM_BUSY),
@@ -51,6 +63,7 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
       minimumNumberOfCalls: CALLS_LOOKED_AT / 4,
     }),
   });
+  breaker.onStateChange((state) => onBroken(state !== CircuitState.Closed));
   const pool = new Pool(config.baseUrl, {
     connections: config.connections,
     connectTimeout: timeoutMs,
@@ -67,10 +80,16 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
       if (breaker.state === CircuitState.HalfOpen) throw busy(new BrokenCircuitError());
       return toReply(await breaker.execute(attempt));
     };
+    const startedAt = performance.now();
+    let reason = "OK";
     try {
       return await again.execute(once, within);
-    } catch (error) {
-      throw error instanceof BrokenCircuitError ? busy(error) : error;
+    } catch (cause) {
+      const error = cause instanceof BrokenCircuitError ? busy(cause) : cause;
+      reason = error instanceof IdentityError ? error.reason : "INTERNAL";
+      throw error;
+    } finally {
+      onCall(toPath(request), reason, (performance.now() - startedAt) / 1_000);
     }
   };
   return {
@@ -85,6 +104,7 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
         },
         signal,
       ),
+    isAway: () => breaker.state !== CircuitState.Closed,
     close: () => pool.destroy(),
   };
 }
@@ -92,6 +112,11 @@ export function createWechatHttp(config: WechatConfig): WechatHttp {
 /** An errcode is no failure of this kind: whoever answers is there. */
 function isAway(error: unknown): boolean {
   return (error as IdentityError).reason === "UPSTREAM_BUSY";
+}
+
+/** Without the query, which holds secrets. */
+function toPath({ path }: Dispatcher.RequestOptions): string {
+  return path.slice(0, path.indexOf("?"));
 }
 
 function withQuery(path: string, query: Record<string, string>): string {

@@ -38,14 +38,20 @@ export interface Db {
   close(): Promise<void>;
 }
 
-export function openDb(config: DatabaseConfig): Db {
+export interface DbOptions {
+  /** Told how long each query waited for a connection. */
+  onWait?(seconds: number): void;
+}
+
+export function openDb(config: DatabaseConfig, { onWait = () => {} }: DbOptions = {}): Db {
   const sql = connect(config, config.poolSize, {
     idle_timeout: SILENCE_MS / 2_000,
     socket: createSocketFactory(SILENCE_MS),
   });
   const gate = createGate(config.poolSize, config.waitTimeoutMs);
   const once = async <T>(query: () => PromiseLike<T>): Promise<T> => {
-    const leave = await gate();
+    const startedAt = performance.now();
+    const leave = await gate().finally(() => onWait((performance.now() - startedAt) / 1_000));
     // The place is given back when the query ends, not when its caller stops waiting; and after a
     // failure a little later, since a connection that broke is closed a moment after its query.
     const running = Promise.resolve(query());

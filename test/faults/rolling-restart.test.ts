@@ -1,0 +1,79 @@
+import { createServer } from "node:net";
+import { Pool } from "undici";
+import { expect, it } from "vitest";
+import { listen } from "../../src/listen.ts";
+import { startReplicas } from "../process/replicas.ts";
+import { startProcess } from "../support/process.ts";
+
+const RESTARTS = 20;
+
+/** 500 requests a second. */
+const TICK_MS = 20;
+const REQUESTS_PER_TICK = 10;
+
+/** A port that a process may come back to. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+it("fails no request at 500/s while identity is replaced 20 times behind the gateway", async () => {
+  await using service = await startReplicas(0);
+  const { simulator, around } = service;
+  const ports = [await freePort(), await freePort()];
+  const startOn = (port: number | undefined) => service.start({ GRPC_LISTEN: `127.0.0.1:${port}` });
+  const replicas = await Promise.all(ports.map(startOn));
+  const target = `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`;
+  const env = { ...around.env, IDENTITY_GRPC_TARGET: target };
+  await using gateway = startProcess("gateway", { env, cwd: around.cwd });
+  const origin = `http://${(await gateway.ready()).http}`;
+  await using opened = new AsyncDisposableStack();
+  const pool = opened.adopt(new Pool(origin, { connections: 64 }), (it) => it.destroy());
+
+  const post = (body: object) =>
+    pool.request({
+      method: "POST",
+      path: "/api/v1/auth/mini-login",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  const first = await post({ code: simulator.issueCode("alice") });
+  const { token } = (await first.body.json()) as { token: string };
+  const headers = { authorization: `Bearer ${token}` };
+  const profile = () => pool.request({ method: "GET", path: "/api/v1/users/me", headers });
+
+  const failures: string[] = [];
+  let requests = 0;
+  let running = 0;
+  const send = async (number: number) => {
+    running++;
+    const { statusCode, body } = await (number % 5 === 0
+      ? post({ code: simulator.issueCode(`person-${number % 100}`) })
+      : profile());
+    const text = await body.text();
+    if (statusCode !== 200) failures.push(`${statusCode} ${text}`);
+    running--;
+    requests++;
+  };
+  const load = setInterval(() => {
+    for (let i = 0; i < REQUESTS_PER_TICK; i++) {
+      send(requests + i).catch((error) => failures.push(String(error)));
+    }
+  }, TICK_MS);
+  try {
+    for (let restart = 0; restart < RESTARTS; restart++) {
+      const index = restart % 2;
+      const { process } = replicas[index] as (typeof replicas)[0];
+      process.kill("SIGTERM");
+      expect(await process.ended()).toBe(0);
+      replicas[index] = await startOn(ports[index]);
+    }
+  } finally {
+    clearInterval(load);
+  }
+  await expect.poll(() => running, { timeout: 20_000 }).toBe(0);
+  expect(failures).toEqual([]);
+  expect(requests).toBeGreaterThan(RESTARTS * 100);
+}, 180_000);
