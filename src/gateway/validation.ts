@@ -19,6 +19,7 @@ export function refuseInvalid(result: { success: true } | { success: false; erro
   // The name of an unknown field is the sender's own text: shown only where it is harmless.
   const field = /^[\w.-]{1,64}$/.test(path) ? path : "body";
   const own = issue?.message as GatewayReason;
-  const reason = Object.hasOwn(HTTP_STATUS, own) ? own : REASONS[field];
+  const ofField = Object.hasOwn(REASONS, field) ? REASONS[field] : undefined;
+  const reason = Object.hasOwn(HTTP_STATUS, own) ? own : ofField;
   throw new GatewayError(reason ?? "INVALID_FIELD", { field });
 }

@@ -1,0 +1,113 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startService, type TestService } from "../support/service.ts";
+import { askGateway } from "../support/wires.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+
+const hostOf = (origin: string) => {
+  const { hostname, port } = new URL(origin);
+  return { host: hostname, port: Number(port) };
+};
+
+async function open(origin: string, first: string): Promise<Socket> {
+  const socket = connect(hostOf(origin));
+  socket.on("error", () => {});
+  socket.resume();
+  await once(socket, "connect");
+  if (first) socket.write(first);
+  return socket;
+}
+
+it("gets rid of 5,000 silent and slow sockets, and logs people in meanwhile", async () => {
+  const beginnings = ["", "POST /api/v1/auth/mini-login HTTP/1.1\r\nHost: a\r\n", "GET"];
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 5_000; i += 100) {
+    const batch = Array.from({ length: 100 }, (_, j) =>
+      open(service.gateway, beginnings[(i + j) % beginnings.length] ?? ""),
+    );
+    sockets.push(...(await Promise.all(batch)));
+  }
+  const login = () =>
+    askGateway(service, { method: "miniLogin", request: { code: service.code("a") } });
+  expect((await login()).status).toBe(200);
+  const gone = sockets.map((socket) => (socket.closed ? undefined : once(socket, "close")));
+  await Promise.all(gone);
+  expect((await login()).status).toBe(200);
+}, 60_000);
+
+/** What only looks like a host: as a URL it is none. */
+const LOOKALIKES = [
+  "919191919191",
+  "256.256.256.256",
+  "1.2.3.4.5",
+  "0x1ffffffff",
+  "xn--a",
+  "[::g]",
+];
+
+/** What a Host may not be: most hold a character that no host has, or such a port. */
+function badHost(number: number): string {
+  const bad = [
+    "[",
+    "]",
+    " ",
+    "/",
+    "?",
+    "#",
+    "@",
+    "\\",
+    "%",
+    "<",
+    ">",
+    "^",
+    "|",
+    "`",
+    "{",
+    "}",
+    '"',
+  ];
+  const text = number.toString(36).repeat(1 + (number % 40));
+  const at = 1 + (number % text.length);
+  const port = number % 3 ? "" : ":99999";
+  const host = `${text.slice(0, at)}${bad[number % bad.length]}${text.slice(at)}x${port}`;
+  return LOOKALIKES[number % 10] ?? host;
+}
+
+it.each(["gateway", "connect"] as const)(
+  "lives on after 500 malformed Hosts (%s)",
+  async (name) => {
+    const origin =
+      name === "gateway" ? service.gateway : `http://${service.identity.addresses.connect}`;
+    const path =
+      name === "gateway" ? "/.well-known/jwks.json" : "/identity.v1.IdentityService/GetJwks";
+    const send = async (number: number) => {
+      const version = number % 2 ? "1.1" : "1.0";
+      const method = name === "gateway" ? "GET" : "POST";
+      const body =
+        name === "gateway" ? "" : "Content-Type: application/json\r\nContent-Length: 2\r\n";
+      const socket = connect(hostOf(origin));
+      let answer = "";
+      socket.setEncoding("utf8").on("data", (text) => {
+        answer += text;
+      });
+      socket.on("error", () => {});
+      socket.write(
+        `${method} ${path} HTTP/${version}\r\nHost: ${badHost(number)}\r\n${body}Connection: close\r\n\r\n{}`,
+      );
+      await once(socket, "close");
+      return answer.slice(0, 12);
+    };
+    for (let i = 0; i < 500; i += 50) {
+      const answers = await Promise.all(Array.from({ length: 50 }, (_, j) => send(i + j)));
+      expect(new Set(answers)).toEqual(new Set(["HTTP/1.1 400"]));
+    }
+    expect((await service.connect.getJwks({})).keys).toHaveLength(2);
+    expect((await askGateway(service, { method: "getJwks" })).status).toBe(200);
+  },
+);
