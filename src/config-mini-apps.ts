@@ -35,8 +35,17 @@ function parseMiniApps(text: string): MiniAppConfig[] | undefined {
       appId: String(app.appId),
       secrets: secrets.filter((secret) => secret !== undefined),
       unionScope: String(app.unionScope ?? "main"),
+      loginsPerMinute: readLoginsPerMinute(app),
     });
   });
+}
+
+function readLoginsPerMinute({ loginsPerMinute }: Record<string, unknown>): number | undefined {
+  if (loginsPerMinute === undefined) return undefined;
+  if (Number.isSafeInteger(loginsPerMinute) && (loginsPerMinute as number) > 0) {
+    return loginsPerMinute as number;
+  }
+  throw new ConfigError("MINI_APPS_FILE: loginsPerMinute is no positive number");
 }
 
 function readSecret(app: Record<string, unknown>, name: string): string | undefined {

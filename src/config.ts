@@ -47,6 +47,8 @@ export interface MiniAppConfig {
   /** Two while one is being replaced, the newer one last. */
   secrets: readonly string[];
   unionScope: string;
+  /** How many codes are exchanged in a minute at most; undefined where WeChat decides. */
+  loginsPerMinute?: number | undefined;
 }
 
 export interface WechatConfig {

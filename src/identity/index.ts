@@ -4,6 +4,7 @@ import { formatAddress } from "../listen.ts";
 import { due, type Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Health } from "../ops-server.ts";
+import { createRateCounter } from "../rate-counter.ts";
 import { openRedis, type RedisConnection, tolerantly } from "../redis.ts";
 import { createCallers } from "./callers.ts";
 import { openDataKey } from "./data-keys.ts";
@@ -160,6 +161,7 @@ async function openAll(
     (it) => it.close(),
   );
   const withSecret = createWithSecret();
+  const logins = createRateCounter({ name: "app", windowSeconds: 60 }, { redis, attempt });
   const wechatTokens = createWechatTokens({
     fetchToken: createFetchToken(http, withSecret),
     cache: openSharedTokens(redis.redis, secrets, { attempt, now }),
@@ -171,7 +173,7 @@ async function openAll(
   const deps = {
     miniApps: createMiniApps(config.miniApps),
     exchanger: createExchanger({
-      wechat: createWechat(http, withSecret, createWithinQuota(now)),
+      wechat: createWechat(http, withSecret, createWithinQuota(logins, now)),
       exchanges: createExchangeStore(redis.redis, { secrets, attempt }),
       refreshTokens,
       now,

@@ -7,6 +7,8 @@ export interface MiniApp {
   secrets: readonly string[];
   /** The Open Platform account that it belongs to. */
   unionScope: string;
+  /** How many codes are exchanged in a minute at most. */
+  loginsPerMinute?: number | undefined;
 }
 
 /** The mini programs that this service works for. */

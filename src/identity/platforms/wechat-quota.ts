@@ -1,18 +1,29 @@
+import type { RateCounter } from "../../rate-counter.ts";
 import { IdentityError } from "../errors.ts";
 
 const MINUTE_MS = 60_000;
 const PROBE_INTERVAL_MS = 1_000;
 
-/** Makes a mini program's call, or rejects with UPSTREAM_QUOTA without making it. */
-export type WithinQuota = <T>(appId: string, call: () => Promise<T>) => Promise<T>;
+/** Whose quota it is, and how much of it is for us. */
+export interface QuotaOwner {
+  appId: string;
+  loginsPerMinute?: number | undefined;
+}
+
+/** Makes a mini program's call, or rejects with UPSTREAM_QUOTA or RATE_LIMITED without making it. */
+export type WithinQuota = <T>(owner: QuotaOwner, call: () => Promise<T>) => Promise<T>;
 
 /**
- * When WeChat says that a mini program's quota is used up (45011), its calls are refused here until
+ * A mini program with `loginsPerMinute` makes no more calls than that, counted by `counter`. When WeChat says that a mini program's quota is used up (45011), its calls are refused here until
  * the next minute, but for one a second: the first that succeeds opens the way again.
  */
-export function createWithinQuota(now: () => number): WithinQuota {
+export function createWithinQuota(counter: RateCounter, now: () => number): WithinQuota {
   const spent = new Map<string, { endsAtMs: number; probeAtMs: number }>();
-  return async (appId, call) => {
+  return async ({ appId, loginsPerMinute }, call) => {
+    if (loginsPerMinute !== undefined) {
+      const { taken, msLeft } = await counter(appId);
+      if (taken > loginsPerMinute) throw limited(msLeft);
+    }
     const nowMs = now();
     const state = spent.get(appId);
     if (state && nowMs < state.endsAtMs) {
@@ -31,6 +42,13 @@ export function createWithinQuota(now: () => number): WithinQuota {
       throw error;
     }
   };
+}
+
+function limited(retryAfterMs: number): IdentityError {
+  const message = "too many logins of this mini program";
+  return new IdentityError("RATE_LIMITED", message, {
+    retryAfterMs: Math.max(retryAfterMs, 1_000),
+  });
 }
 
 function usedUp(retryAfterMs: number): IdentityError {

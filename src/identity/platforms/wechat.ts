@@ -1,7 +1,7 @@
 import { type LoginCode, type Openid, parseOpenid, parseUnionid, type Unionid } from "../ids.ts";
 import { badResponse } from "./wechat-errors.ts";
 import type { WechatHttp, WechatReply } from "./wechat-http.ts";
-import type { WithinQuota } from "./wechat-quota.ts";
+import type { QuotaOwner, WithinQuota } from "./wechat-quota.ts";
 import type { WithSecret } from "./wechat-secrets.ts";
 
 /** What jscode2session tells about the person behind a code. */
@@ -26,7 +26,7 @@ export interface Wechat {
    * https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session
    */
   codeToSession(
-    app: WechatCredentials,
+    app: WechatCredentials & QuotaOwner,
     code: LoginCode,
     signal: AbortSignal,
   ): Promise<WechatSession>;
@@ -39,7 +39,7 @@ export function createWechat(
 ): Wechat {
   return {
     codeToSession: (app, code, signal) =>
-      withinQuota(app.appId, () =>
+      withinQuota(app, () =>
         withSecret(app, async (secret) => {
           const grant = { js_code: code, grant_type: "authorization_code" };
           const query = { appid: app.appId, secret, ...grant };
