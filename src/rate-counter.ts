@@ -1,6 +1,6 @@
 import { RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { createExpiringMap } from "./expiring-map.ts";
-import type { Attempt, RedisConnection } from "./redis.ts";
+import type { RedisConnection } from "./redis.ts";
 
 /** Keys counted by a process itself at one time, while Redis is away. */
 const MAX_LOCAL_KEYS = 100_000;
@@ -18,23 +18,21 @@ export interface RateCounterConfig {
   windowSeconds: number;
 }
 
-export interface RateCounterDeps {
-  /** Undefined where each process counts for itself. */
-  redis: RedisConnection | undefined;
-  attempt: Attempt;
-}
-
-/** Counts by key in windows of time: in Redis for all processes together, and by each while it is away. */
+/**
+ * Counts by key in windows of time: in Redis for all processes together, and by each for itself while
+ * it is away.
+ */
 export type RateCounter = (key: string) => Promise<Count>;
 
+/** Without `connection` each process counts for itself. */
 export function createRateCounter(
   { name, windowSeconds }: RateCounterConfig,
-  { redis, attempt }: RateCounterDeps,
+  connection: RedisConnection | undefined,
 ): RateCounter {
   const shared =
-    redis &&
+    connection &&
     new RateLimiterRedis({
-      storeClient: redis.redis,
+      storeClient: connection.redis,
       keyPrefix: `identity:rate_limit:${name}`,
       // Whoever asks decides how many are too many.
       points: Number.MAX_SAFE_INTEGER,
@@ -43,7 +41,7 @@ export function createRateCounter(
   const local = createLocalCounter(windowSeconds * 1_000);
   return async (key) => {
     const counted =
-      shared && (await attempt<Count | undefined>(() => take(shared, key), undefined));
+      shared && (await connection.attempt<Count | undefined>(() => take(shared, key), undefined));
     return counted ?? local(key);
   };
 }

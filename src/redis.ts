@@ -8,29 +8,44 @@ import {
 } from "cockatiel";
 import { Redis } from "ioredis";
 import type { RedisConfig } from "./config.ts";
+import { due, type Logger } from "./log.ts";
 import { withTimeout } from "./timeout.ts";
 
 const FAILURES_TO_BREAK = 5;
 const BREAK_MS = 1_000;
+const LOG_INTERVAL_MS = 10_000;
 
 /** One connection to Redis, whose every wait is bounded. */
 export interface RedisConnection {
   redis: Redis;
+  attempt: Attempt;
   isReady(): boolean;
   close(): void;
 }
 
-/** Waits for Redis for a moment only: the service starts without it, too. */
+export interface RedisOptions {
+  /** Told of failures, at most once in 10 s. */
+  log: Logger;
+  /** Told when Redis begins and ends to be left alone. */
+  onBroken?: (isBroken: boolean) => void;
+}
+
+/** Waits for Redis for a moment only: a process starts without it, too. */
 export async function openRedis(
   config: RedisConfig,
-  onError: (error: Error) => void,
+  { log, onBroken }: RedisOptions,
 ): Promise<RedisConnection> {
+  const isDue = due(LOG_INTERVAL_MS);
+  const onError = (err: Error) => {
+    if (isDue()) log.warn({ event: "redis", err });
+  };
   const redis = connectRedis(config);
   redis.on("error", onError);
   const signal = AbortSignal.timeout(config.connectTimeoutMs);
   await once(redis, "ready", { signal }).catch(() => {});
   return {
     redis,
+    attempt: tolerantly(onError, config.commandTimeoutMs, onBroken),
     isReady: () => redis.status === "ready",
     close: () => redis.disconnect(),
   };

@@ -3,14 +3,12 @@ import { getRequestListener } from "@hono/node-server";
 import type { Address } from "../config.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
 import { closeServer, listen } from "../listen.ts";
-import { due, type Logger } from "../log.ts";
-import { openRedis, tolerantly } from "../redis.ts";
+import type { Logger } from "../log.ts";
+import { openRedis } from "../redis.ts";
 import { createApp, type GatewayDependencies, type Limit } from "./app.ts";
 import { createClientName } from "./client-address.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
 import { createRateLimit } from "./rate-limit.ts";
-
-const REDIS_LOG_INTERVAL_MS = 10_000;
 
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
@@ -61,15 +59,9 @@ async function openLoginLimit(
   config: GatewayConfig,
   log: Logger,
 ): Promise<Limit> {
-  const redisIsDue = due(REDIS_LOG_INTERVAL_MS);
-  const onError = (err: Error) => {
-    if (redisIsDue()) log.warn({ event: "redis", err });
-  };
-  const timeoutMs = config.redis?.commandTimeoutMs ?? 0;
   const redis =
-    config.redis && opened.adopt(await openRedis(config.redis, onError), (it) => it.close());
-  const attempt = tolerantly(onError, timeoutMs);
-  const limit = createRateLimit("login", config.loginLimit, { redis, attempt });
+    config.redis && opened.adopt(await openRedis(config.redis, { log }), (it) => it.close());
+  const limit = createRateLimit("login", config.loginLimit, redis);
   const clientName = createClientName(config.trustedProxies);
   return (c) => limit(c, clientName(c));
 }

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { RateLimitConfig } from "../config-gateway.ts";
-import { createRateCounter, type RateCounterDeps } from "../rate-counter.ts";
+import { createRateCounter } from "../rate-counter.ts";
+import type { RedisConnection } from "../redis.ts";
 import type { GatewayEnv } from "./env.ts";
 import { GatewayError } from "./errors.ts";
 
@@ -14,9 +15,9 @@ export type RateLimit = (c: Context<GatewayEnv>, client: string) => Promise<void
 export function createRateLimit(
   name: string,
   { count, windowSeconds }: RateLimitConfig,
-  deps: RateCounterDeps,
+  redis: RedisConnection | undefined,
 ): RateLimit {
-  const counter = createRateCounter({ name, windowSeconds }, deps);
+  const counter = createRateCounter({ name, windowSeconds }, redis);
   return async (c, client) => {
     const { taken, msLeft } = await counter(client);
     const seconds = Math.max(Math.ceil(msLeft / 1_000), 1);

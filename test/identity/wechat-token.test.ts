@@ -9,6 +9,7 @@ import {
 } from "../../src/identity/platforms/wechat-token.ts";
 import { createSecrets } from "../../src/identity/secrets.ts";
 import { openSharedTokens, type SharedTokenCache } from "../../src/identity/store/shared-tokens.ts";
+import { tolerantly } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 
 const LIFE_SECONDS = 7_200;
@@ -81,7 +82,9 @@ function start(fetchMs = 30) {
   const onError = vi.fn();
   const tokensOn = (cache: SharedTokenCache) =>
     createWechatTokens({ fetchToken: wechat.fetchToken, cache, onError, now });
-  const caches = connections.map((redis) => openSharedTokens(redis, secrets, { now }));
+  const caches = connections.map((redis) =>
+    openSharedTokens({ redis, attempt: tolerantly(() => {}, 1_000) }, secrets, now),
+  );
   const processes = caches.map(tokensOn);
   const [one, two, three] = processes as [WechatTokens, WechatTokens, WechatTokens];
   const [cache] = caches as [SharedTokenCache];

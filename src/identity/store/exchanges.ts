@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Redis } from "ioredis";
-import type { Attempt } from "../../redis.ts";
+import type { RedisConnection } from "../../redis.ts";
 import type { AppId, LoginCode } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
 
@@ -44,8 +43,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`;
 
 export function createExchangeStore(
-  redis: Redis,
-  { secrets, attempt }: { secrets: Secrets; attempt: Attempt },
+  { redis, attempt }: RedisConnection,
+  secrets: Secrets,
 ): ExchangeStore {
   return {
     claim: ({ appId, code, idempotencyKey }, holdMs) => {

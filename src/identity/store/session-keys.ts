@@ -1,5 +1,4 @@
-import type { Redis } from "ioredis";
-import type { Attempt } from "../../redis.ts";
+import type { RedisConnection } from "../../redis.ts";
 import type { AppId, Openid } from "../ids.ts";
 import type { Secrets } from "../secrets.ts";
 
@@ -25,7 +24,6 @@ export interface SessionKeyStore {
 export interface SessionKeyStoreDeps {
   secrets: Secrets;
   ttlSeconds: number;
-  attempt: Attempt;
 }
 
 /** A value begins with the milliseconds at which its exchange began. */
@@ -41,8 +39,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`;
 
 export function createSessionKeyStore(
-  redis: Redis,
-  { secrets, ttlSeconds, attempt }: SessionKeyStoreDeps,
+  { redis, attempt }: RedisConnection,
+  { secrets, ttlSeconds }: SessionKeyStoreDeps,
 ): SessionKeyStore {
   const read = async (key: string) => {
     const value = await redis.get(key);

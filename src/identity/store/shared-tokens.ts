@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Redis } from "ioredis";
-import { type Attempt, tolerantly } from "../../redis.ts";
+import type { RedisConnection } from "../../redis.ts";
 import type { Secrets } from "../secrets.ts";
 
 export interface SharedToken {
@@ -25,21 +24,15 @@ export interface SharedTokenCache {
   lease(appId: string, holdMs: number): Promise<(() => Promise<void>) | undefined>;
 }
 
-export interface SharedTokensOptions {
-  /** No failure reaches a caller. */
-  attempt?: Attempt;
-  now?: () => number;
-}
-
 const DELETE_IF_EQUAL = `
 if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end
 return 0`;
 
 /** The tokens in Redis, encrypted, on a connection whose waits are bounded. */
 export function openSharedTokens(
-  redis: Redis,
+  { redis, attempt }: Pick<RedisConnection, "redis" | "attempt">,
   secrets: Secrets,
-  { attempt = tolerantly(() => {}, 1_000), now = Date.now }: SharedTokensOptions = {},
+  now: () => number = Date.now,
 ): SharedTokenCache {
   const deleteIfEqual = (key: string, value: string) =>
     attempt(async () => {
