@@ -29,11 +29,14 @@ export interface ChannelConfig {
   tls?: TlsConfig;
 }
 
+/** Between two tries to connect to a replica; give or take a fifth. */
+const MAX_BACKOFF_MS = 500;
+
 const CHANNEL_OPTIONS = {
   "grpc.max_receive_message_length": 1024 * 1024,
   "grpc.max_send_message_length": 64 * 1024,
   "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
+  "grpc.max_reconnect_backoff_ms": MAX_BACKOFF_MS,
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
 };
 
@@ -59,8 +62,11 @@ function toCredentials(tls: TlsConfig | undefined): ChannelCredentials {
 const MAX_ATTEMPTS = 3;
 const REPEAT_DELAY_MS = 50;
 
-/** How long a call waits for a connection before it fails: while replicas are being replaced. */
-const CONNECT_WAIT_MS = 1_000;
+/**
+ * How long a call waits for a connection before it fails, while replicas are being replaced: until the
+ * next try to connect to one that is back, and for that to succeed on a busy machine.
+ */
+const CONNECT_WAIT_MS = 3 * MAX_BACKOFF_MS;
 
 export interface RepeatOptions {
   endMs: number;
