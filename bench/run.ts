@@ -1,5 +1,6 @@
 import { createCodeSource, PEOPLE } from "./codes.ts";
 import { countPerLogin } from "./counts.ts";
+import { runBench } from "./interrupt.ts";
 import { type LoadOptions, runLoad } from "./load.ts";
 import { readOptions } from "./options.ts";
 import { createScenarios, type Scenario } from "./scenarios.ts";
@@ -69,18 +70,4 @@ async function measure(
   return { ...figures, cpuMicroseconds };
 }
 
-/** What went wrong first, then what else did while tidying up. */
-function toReason(error: Error): string {
-  if (!(error instanceof SuppressedError)) return error.message;
-  return `${toReason(error.suppressed)}; ${toReason(error.error)}`;
-}
-
-const interrupt = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  // Each time: a second Ctrl-C must not keep us from tidying up.
-  process.on(signal, () => interrupt.abort(new Error(`ended by ${signal}`)));
-}
-await main(interrupt.signal).catch((error: Error) => {
-  process.exitCode = interrupt.signal.aborted ? 130 : 1;
-  process.stderr.write(`bench: ${toReason(error)}\n`);
-});
+await runBench(main);

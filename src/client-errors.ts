@@ -43,7 +43,7 @@ export function toCallError(error: ServiceError): IdentityCallError {
   const details = readDetails(error);
   if (details) return new IdentityCallError({ ...details, message: error.details, cause: error });
   const [reason, message] =
-    error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED
+    isConnectionLost(error) || error.code === status.DEADLINE_EXCEEDED
       ? (["OVERLOADED", "identity does not answer"] as const)
       : (["INTERNAL", "identity failed"] as const);
   const retryAfterMs = reason === "OVERLOADED" ? 1_000 : undefined;
@@ -56,12 +56,17 @@ export function toCallError(error: ServiceError): IdentityCallError {
  * could help, and more adds to its load.
  */
 export function readFailure(error: ServiceError): { isUnsent: boolean; isUnanswered: boolean } {
-  const isUnanswered = error.code === status.UNAVAILABLE && readDetails(error) === undefined;
+  const isUnanswered = isConnectionLost(error) && readDetails(error) === undefined;
   // The words of grpc-js, which keeps how far a call came to itself.
   return {
     isUnanswered,
     isUnsent: isUnanswered && /No connection established/.test(error.details),
   };
+}
+
+/** In grpc-js's words, too: what breaks a connection with HTTP/2's own code has no gRPC code of its own. */
+function isConnectionLost({ code, details }: ServiceError): boolean {
+  return code === status.UNAVAILABLE || /^(Received RST_STREAM|Bandwidth exhausted)/.test(details);
 }
 
 function readDetails(error: ServiceError): Omit<CallErrorDetails, "message"> | undefined {

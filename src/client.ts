@@ -7,11 +7,12 @@ import type {
 import { create } from "@bufbuild/protobuf";
 import { type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { type ChannelConfig, openChannel, repeat } from "./client-channel.ts";
-import { toCallError } from "./client-errors.ts";
+import { IdentityCallError, readFailure, toCallError } from "./client-errors.ts";
 import { AdminService } from "./gen/identity/v1/admin_service_pb.js";
 import { DirectoryService } from "./gen/identity/v1/directory_service_pb.js";
 import { IdentityService } from "./gen/identity/v1/identity_service_pb.js";
 import { toGrpcDefinition } from "./grpc-definition.ts";
+import { createThrottle } from "./throttle.ts";
 
 export type { AccessTokenClaims } from "./access-token.ts";
 export type { TlsConfig } from "./client-channel.ts";
@@ -123,8 +124,10 @@ function createClient<Service extends DescService>(
   const channel = openChannel(config);
   const calls = service.methods.map((method) => {
     const send = createSend(channel, service, method.localName);
+    const throttle = createThrottle();
     const call = async (request: object, options: CallOptions = {}) => {
       options.signal?.throwIfAborted();
+      if (!throttle.admits()) throw overloaded();
       const message = create(method.input, request as never);
       const metadata = toMetadata({ ...(secret ? { token: secret } : {}), ...options });
       const endMs = Date.now() + (options.timeoutMs ?? timeoutMs);
@@ -132,9 +135,14 @@ function createClient<Service extends DescService>(
       const isRepeatable = mayRepeat(repeatable[method.localName], message);
       try {
         const attempt = () => send(message, metadata, endMs, signal);
-        return await repeat(channel, attempt, { endMs, signal, isRepeatable });
-      } catch (error) {
-        throw toCallError(error as ServiceError);
+        const reply = await repeat(channel, attempt, { endMs, signal, isRepeatable });
+        throttle.done(false);
+        return reply;
+      } catch (cause) {
+        const error = toCallError(cause as ServiceError);
+        const { isUnanswered } = readFailure(cause as ServiceError);
+        throttle.done(error.reason === "OVERLOADED" && !isUnanswered);
+        throw error;
       }
     };
     return [method.localName, call];
@@ -152,6 +160,11 @@ function createClient<Service extends DescService>(
 function mayRepeat(repeatable: Repeatable | undefined, message: object): boolean {
   const { idempotencyKey } = message as { idempotencyKey?: string };
   return repeatable === "always" || (repeatable !== "never" && Boolean(idempotencyKey));
+}
+
+function overloaded(): IdentityCallError {
+  const message = "identity refuses most of these calls";
+  return new IdentityCallError({ reason: "OVERLOADED", message, retryAfterMs: 1_000 });
 }
 
 /** One attempt; rejects with grpc-js's ServiceError. */

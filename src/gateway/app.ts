@@ -4,6 +4,7 @@ import type { IdentityClient } from "../client.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
 import type { Logger } from "../log.ts";
 import type { HttpMetrics } from "../metrics.ts";
+import type { Door } from "./door.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
@@ -22,6 +23,8 @@ export interface GatewayDependencies {
   metrics: HttpMetrics;
   /** Refuses a login that is one too many of its client. */
   limitLogin: Limit;
+  /** Told what came of each request. */
+  door: Door;
 }
 
 /** Rejects a request with RATE_LIMITED. */
@@ -33,7 +36,7 @@ export function createApp(
   dependencies: GatewayDependencies,
 ): OpenAPIHono<GatewayEnv> {
   const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
-  app.use(requestLog(dependencies.log, dependencies.metrics));
+  app.use(requestLog(dependencies));
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(() => {
     throw new GatewayError("ROUTE_NOT_FOUND");

@@ -2,11 +2,13 @@ import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Address } from "../config.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
+import { watchEventLoop } from "../event-loop.ts";
 import { closeServer, listen } from "../listen.ts";
 import type { Logger } from "../log.ts";
 import { openRedis } from "../redis.ts";
 import { createApp, type GatewayDependencies, type Limit } from "./app.ts";
 import { createClientName } from "./client-address.ts";
+import { createDoor } from "./door.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
@@ -34,13 +36,14 @@ export interface Gateway {
 /** Starts the public HTTP API on `config.listen`. */
 export async function createGateway(
   config: GatewayConfig,
-  dependencies: Omit<GatewayDependencies, "limitLogin">,
+  dependencies: Omit<GatewayDependencies, "limitLogin" | "door">,
 ): Promise<Gateway> {
   await using opened = new AsyncDisposableStack();
   const limitLogin = await openLoginLimit(opened, config, dependencies.log);
-  const app = createApp(config, { ...dependencies, limitLogin });
+  const door = createDoor(opened.adopt(watchEventLoop(), (it) => it.close()));
+  const app = createApp(config, { ...dependencies, limitLogin, door });
   const handle = getRequestListener(app.fetch);
-  const server = createServer(SERVER_OPTIONS, checkedListener(handle, dependencies.log));
+  const server = createServer(SERVER_OPTIONS, checkedListener(handle, { ...dependencies, door }));
   server.on("clientError", refuseUnparsed);
   // One more than allowed: Node drops the rest without a word, and this one shows it.
   server.maxHeadersCount = MAX_HEADERS + 1;

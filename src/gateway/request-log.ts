@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
-import type { Logger } from "../log.ts";
-import type { HttpMetrics } from "../metrics.ts";
+import type { GatewayDependencies } from "./app.ts";
 import type { GatewayEnv } from "./env.ts";
 
 /** The caller's id of the request where it is harmless in a log, else a new one. */
@@ -10,8 +9,12 @@ export function toRequestId(header: string | undefined): string {
   return header && /^[A-Za-z0-9._-]{8,64}$/.test(header) ? header : randomUUID();
 }
 
-/** Gives each request its id, each answer its common headers, and the log one line. */
-export function requestLog(log: Logger, { requests }: HttpMetrics): MiddlewareHandler<GatewayEnv> {
+/** Gives each request its id, each answer its common headers, and the log one line; tells what came of it. */
+export function requestLog({
+  log,
+  metrics: { requests },
+  door,
+}: Pick<GatewayDependencies, "log" | "metrics" | "door">): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const startedMs = performance.now();
     const requestId = toRequestId(c.req.header("x-request-id"));
@@ -27,6 +30,7 @@ export function requestLog(log: Logger, { requests }: HttpMetrics): MiddlewareHa
     const { method } = c.req;
     const elapsedMs = performance.now() - startedMs;
     requests.observe({ route: path, status, reason: reason ?? "OK" }, elapsedMs / 1_000);
+    if (path !== "-") door.done(method, path, reason === "OVERLOADED");
     const ms = Math.round(elapsedMs * 10) / 10;
     const why = reason ? { reason } : {};
     log.info({ event: "request", method, path, status, ...why, ms, requestId });

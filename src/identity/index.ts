@@ -1,5 +1,6 @@
 import type { IdentityClient } from "../client.ts";
 import type { IdentityConfig } from "../config.ts";
+import { watchEventLoop } from "../event-loop.ts";
 import { formatAddress } from "../listen.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -45,6 +46,7 @@ export async function createIdentity(
 ): Promise<Identity> {
   await using opened = new AsyncDisposableStack();
   const { deps, health: readHealth } = await openParts(opened, config, { log, now, metrics });
+  const loop = opened.adopt(watchEventLoop(), (it) => it.close());
   const pipeline = createPipeline(config.rpc, {
     methods: new Map([
       createIdentityMethods(deps),
@@ -56,6 +58,7 @@ export async function createIdentity(
     callers: createCallers(config.callers),
     log,
     metrics: metrics.rpc,
+    loop,
   });
   const connect = opened.adopt(await startConnectServer(config.rpc, pipeline), (it) => it.close());
   const grpc = opened.adopt(await startGrpcServer(config.rpc, pipeline), (it) => it.close());

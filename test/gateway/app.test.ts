@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type CallReason, IdentityCallError } from "../../src/client.ts";
 import { createApp } from "../../src/gateway/app.ts";
+import { createDoor } from "../../src/gateway/door.ts";
 import type { ErrorBody } from "../../src/gateway/error-response.ts";
 import { HTTP_STATUS } from "../../src/gateway/errors.ts";
 import { MESSAGES, pickLanguage } from "../../src/gateway/messages.ts";
@@ -14,6 +15,7 @@ function setUp() {
     log,
     metrics,
     limitLogin: async () => {},
+    door: createDoor({ isLate: () => false, close: () => {} }),
   });
   const login = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
     app.request("/api/v1/auth/mini-login", {

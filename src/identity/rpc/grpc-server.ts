@@ -23,7 +23,7 @@ import type { Call, Pipeline } from "./pipeline.ts";
 import { SERVICES } from "./services.ts";
 
 const OPTIONS = {
-  "grpc.max_concurrent_streams": 1_000,
+  "grpc.max_concurrent_streams": 2_048,
   "grpc.max_metadata_size": 16 * 1024,
   // Longer than the drain: a ping after GOAWAY would cut the calls that are still running.
   "grpc.keepalive_time_ms": 60_000,
@@ -89,7 +89,8 @@ function toHandler(pipeline: Pipeline, method: DescMethodUnary): handleUnaryCall
   };
 }
 
-function toGrpcError(error: IdentityError): Partial<ServerErrorResponse> {
+/** What grpc-js answers for it. */
+export function toGrpcError(error: IdentityError): Partial<ServerErrorResponse> {
   const metadata = new Metadata();
   metadata.set("grpc-status-details-bin", statusDetails(error));
   return { code: Number(CODE_OF_REASON[error.reason]), details: error.message, metadata };

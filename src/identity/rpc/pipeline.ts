@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
-import { type BulkheadPolicy, BulkheadRejectedError, bulkhead } from "cockatiel";
 import type { RpcConfig } from "../../config.ts";
+import type { EventLoopWatch } from "../../event-loop.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
 import { type AuthenticateDeps, authenticate, type Principal } from "../authenticate.ts";
 import type { Caller, Callers } from "../callers.ts";
 import { IdentityError } from "../errors.ts";
+import { type Admission, createAdmission } from "./admission.ts";
 import { createCallRecord } from "./call-record.ts";
 import { type AnyEntry, findEntry, type Lane, type MethodTable } from "./method-table.ts";
 
@@ -36,17 +37,17 @@ export interface PipelineDeps extends AuthenticateDeps {
   callers: Callers;
   log: Logger;
   metrics: RpcMetrics;
+  loop: EventLoopWatch;
 }
 
 export function createPipeline(
   config: Omit<RpcConfig, "grpcListen" | "connectListen" | "maxMessageBytes">,
   deps: PipelineDeps,
 ): Pipeline {
-  const { maxRunningCalls, maxWaitingCalls } = config;
   const record = createCallRecord(deps);
-  const lanes: Record<Lane, BulkheadPolicy> = {
-    wechat: bulkhead(maxRunningCalls, maxWaitingCalls),
-    own: bulkhead(maxRunningCalls, maxWaitingCalls),
+  const lanes: Record<Lane, Admission> = {
+    wechat: createAdmission(config, deps.loop),
+    own: createAdmission(config, deps.loop),
   };
   return {
     async run(method, request, call) {
@@ -59,7 +60,7 @@ export function createPipeline(
           const handle = async () => {
             return entry.handle(request, await identify(deps, entry, call), signal);
           };
-          return lanes[entry.lane].execute(handle, signal);
+          return lanes[entry.lane].run(signal, handle);
         });
         record({ method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
@@ -125,9 +126,6 @@ async function withDeadline<T>(
 
 function toIdentityError(error: unknown): IdentityError {
   if (error instanceof IdentityError) return error;
-  if (error instanceof BulkheadRejectedError) {
-    return new IdentityError("OVERLOADED", "too many calls are waiting", { retryAfterMs: 1_000 });
-  }
   return new IdentityError("INTERNAL", "something went wrong on our side", { cause: error });
 }
 
