@@ -1,33 +1,72 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventLoopWatch } from "../event-loop.ts";
-import { createThrottle, type Throttle } from "../throttle.ts";
+import { createOverloadWatch } from "../overload.ts";
+import { createThrottle } from "../throttle.ts";
+
+/** So many requests of a kind are under way at most: what identity lets run and wait. */
+const MAX_UNDER_WAY = 1_024;
+
+/** Under overload; some wait in their sockets meanwhile. It keeps identity busy also when WeChat takes 250 ms. */
+const MAX_UNDER_OVERLOAD = 256;
 
 /**
  * Turns requests away before anything is done for them: all of them while this process is late with
- * everything, and those of a kind while most of that kind end as OVERLOADED. Of a kind: that logins wait
- * for a slow WeChat is no reason to refuse a profile.
+ * everything, and those of a kind while more of that kind come than are served, or most of them end as
+ * OVERLOADED. Of a kind: that logins wait for a slow WeChat is no reason to refuse a profile.
  */
 export interface Door {
-  admits(request: IncomingMessage): boolean;
+  /** False for a request to turn away; else it is under way until its response is closed. */
+  admits(request: IncomingMessage, response: ServerResponse): boolean;
   /** What came of a request; `route` as it is declared, its parameters unfilled. */
   done(method: string, route: string, isOverloaded: boolean): void;
 }
 
 export function createDoor(loop: EventLoopWatch): Door {
   /** Of routes only, of which there are few; one with parameters is not recognised and comes in. */
-  const throttles = new Map<string, Throttle>();
-  const find = (key: string) => {
-    const throttle = throttles.get(key) ?? createThrottle();
-    throttles.set(key, throttle);
-    return throttle;
-  };
+  const kinds = new Map<string, Kind>();
   return {
-    admits: ({ method, url = "" }) => {
+    admits: ({ method, url = "" }, response) => {
       if (loop.isLate()) return false;
       const end = url.indexOf("?");
       const path = end < 0 ? url : url.slice(0, end);
-      return throttles.get(`${method} ${path}`)?.admits() ?? true;
+      return kinds.get(`${method} ${path}`)?.admits(response) ?? true;
     },
-    done: (method, route, isOverloaded) => find(`${method} ${route}`).done(isOverloaded),
+    done: (method, route, isOverloaded) => {
+      const key = `${method} ${route}`;
+      const kind = kinds.get(key) ?? createKind();
+      kinds.set(key, kind);
+      kind.done(isOverloaded);
+    },
+  };
+}
+
+interface Kind {
+  admits(response: ServerResponse): boolean;
+  done(isOverloaded: boolean): void;
+}
+
+function createKind(): Kind {
+  const throttle = createThrottle();
+  const overload = createOverloadWatch();
+  let underWay = 0;
+  const hasRoom = () => {
+    overload.arrived();
+    const isRoom = underWay < MAX_UNDER_WAY;
+    const isOverload = overload.isOverload(isRoom);
+    if (!isOverload || underWay < MAX_UNDER_OVERLOAD) return isRoom;
+    overload.refused();
+    return false;
+  };
+  return {
+    admits: (response) => {
+      if (!hasRoom() || !throttle.admits()) return false;
+      underWay++;
+      response.once("close", () => {
+        underWay--;
+        overload.ended();
+      });
+      return true;
+    },
+    done: throttle.done,
   };
 }

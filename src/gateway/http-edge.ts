@@ -44,7 +44,7 @@ export function checkedListener(
       refuse(incoming, outgoing, log, "INVALID_FIELD", "Host");
     } else if (!hasTarget(incoming)) {
       refuse(incoming, outgoing, log, "INVALID_FIELD", "URL");
-    } else if (!door.admits(incoming)) {
+    } else if (!door.admits(incoming, outgoing)) {
       turnAway(incoming, outgoing);
     } else {
       handle(incoming, outgoing);

@@ -1,13 +1,13 @@
 import type { RpcConfig } from "../../config.ts";
 import type { EventLoopWatch } from "../../event-loop.ts";
+import { createOverloadWatch } from "../../overload.ts";
 import { IdentityError } from "../errors.ts";
-import { createGrowth } from "./growth.ts";
 
 /** Under overload so many wait: enough for those that run to be followed at once. */
 const WAITING_UNDER_OVERLOAD = 32;
 
-/** Overload is over when for so long nobody had to be refused. */
-const CALM_MS = 2_000;
+/** So long it counts that somebody waited in vain. */
+const VAIN_MS = 2_000;
 
 /** Lets calls in: some run, some wait, and what is too much is refused. */
 export interface Admission {
@@ -26,30 +26,16 @@ interface Waiting {
  * when the line is full, or somebody waited in vain, and still more come than are served. Then the line is
  * kept short, so that who is let in is answered about as soon as ever, and the others hear at once that it
  * is too much.
- *
- * A long line alone says nothing: callers of whom each waits for its answer before it asks again make one
- * that is as long as they are many.
  */
 export function createAdmission(
   { maxRunningCalls, maxWaitingCalls }: Pick<RpcConfig, "maxRunningCalls" | "maxWaitingCalls">,
   loop: EventLoopWatch,
 ): Admission {
-  const growth = createGrowth();
+  const overload = createOverloadWatch();
   const line: Waiting[] = [];
   let running = 0;
-  let refusedMs = Number.NEGATIVE_INFINITY;
   let gaveUpMs = Number.NEGATIVE_INFINITY;
-  let isOverload = false;
 
-  const judge = () => {
-    const nowMs = performance.now();
-    if (isOverload) {
-      isOverload = nowMs - refusedMs < CALM_MS;
-    } else if (line.length >= maxWaitingCalls || nowMs - gaveUpMs < CALM_MS) {
-      isOverload = growth.isGrowing();
-      refusedMs = nowMs;
-    }
-  };
   const wait = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       const giveUp = () => {
@@ -73,17 +59,18 @@ export function createAdmission(
     const surplus = line.length - WAITING_UNDER_OVERLOAD;
     if (surplus <= 0) return;
     for (const waiting of line.splice(0, surplus)) waiting.refuse();
-    refusedMs = performance.now();
+    overload.refused();
   };
   const enter = async (signal: AbortSignal) => {
-    growth.arrived();
+    overload.arrived();
     if (loop.isLate()) throw overloaded("everything here is late");
     if (running < maxRunningCalls) {
       running++;
       return;
     }
-    judge();
-    if (!isOverload && line.length >= maxWaitingCalls) {
+    const isFull = line.length >= maxWaitingCalls;
+    const isOverload = overload.isOverload(!isFull && performance.now() - gaveUpMs > VAIN_MS);
+    if (isFull && !isOverload) {
       throw overloaded("too many calls are waiting");
     }
     const entered = wait(signal);
@@ -96,7 +83,7 @@ export function createAdmission(
       try {
         return await work();
       } finally {
-        growth.ended();
+        overload.ended();
         const next = line.shift();
         if (next) next.enter();
         else running--;
