@@ -23,7 +23,7 @@ export interface GatewayDependencies {
   metrics: HttpMetrics;
   /** Refuses a login that is one too many of its client. */
   limitLogin: Limit;
-  /** Told what came of each request. */
+  /** Told which routes there are, and what came of each request. */
   door: Door;
 }
 
@@ -47,6 +47,7 @@ export function createApp(
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
   const routes = app.routes.filter(({ path }) => !path.endsWith("*"));
+  for (const { method, path } of routes) dependencies.door.serves(method, path);
   for (const [path, handlers] of Map.groupBy(routes, (route) => route.path)) {
     app.all(path, refuseMethod([...new Set(handlers.map(({ method }) => method))]));
   }

@@ -15,28 +15,26 @@ const MAX_UNDER_OVERLOAD = 256;
  * OVERLOADED. Of a kind: that logins wait for a slow WeChat is no reason to refuse a profile.
  */
 export interface Door {
+  /** Makes requests of this method and route a kind; `route` as it is declared. */
+  serves(method: string, route: string): void;
   /** False for a request to turn away; else it is under way until its response is closed. */
   admits(request: IncomingMessage, response: ServerResponse): boolean;
-  /** What came of a request; `route` as it is declared, its parameters unfilled. */
+  /** What came of a request. */
   done(method: string, route: string, isOverloaded: boolean): void;
 }
 
 export function createDoor(loop: EventLoopWatch): Door {
-  /** Of routes only, of which there are few; one with parameters is not recognised and comes in. */
+  /** One with parameters in its route is not recognised, and comes in. */
   const kinds = new Map<string, Kind>();
   return {
+    serves: (method, route) => void kinds.set(`${method} ${route}`, createKind()),
     admits: ({ method, url = "" }, response) => {
       if (loop.isLate()) return false;
       const end = url.indexOf("?");
       const path = end < 0 ? url : url.slice(0, end);
       return kinds.get(`${method} ${path}`)?.admits(response) ?? true;
     },
-    done: (method, route, isOverloaded) => {
-      const key = `${method} ${route}`;
-      const kind = kinds.get(key) ?? createKind();
-      kinds.set(key, kind);
-      kind.done(isOverloaded);
-    },
+    done: (method, route, isOverloaded) => kinds.get(`${method} ${route}`)?.done(isOverloaded),
   };
 }
 

@@ -30,7 +30,7 @@ export function requestLog({
     const { method } = c.req;
     const elapsedMs = performance.now() - startedMs;
     requests.observe({ route: path, status, reason: reason ?? "OK" }, elapsedMs / 1_000);
-    if (path !== "-") door.done(method, path, reason === "OVERLOADED");
+    door.done(method, path, reason === "OVERLOADED");
     const ms = Math.round(elapsedMs * 10) / 10;
     const why = reason ? { reason } : {};
     log.info({ event: "request", method, path, status, ...why, ms, requestId });

@@ -7,8 +7,8 @@ afterEach(() => void vi.useRealTimers());
 
 async function setUp() {
   const fake = fakeIdentity();
-  const listen = { host: "127.0.0.1", port: 0 };
-  const gateway = await createGateway({ ...config, listen }, { ...fake, log, metrics });
+  const loginLimit = { count: 10_000, windowSeconds: 60 };
+  const gateway = await createGateway({ ...config, loginLimit }, { ...fake, log, metrics });
   const origin = `http://127.0.0.1:${gateway.address.port}`;
   const login = () =>
     fetch(`${origin}/api/v1/auth/mini-login`, {
@@ -46,5 +46,25 @@ it("turns logins away at the door while identity refuses them, with the same ans
   expect((await served.profile()).status).toBe(200);
   // The crowd has gone: what happened is forgotten.
   vi.advanceTimersByTime(3_000);
+  expect((await served.login()).status).toBe(200);
+});
+
+it("lets no more than 1,024 logins be under way, and everything else in meanwhile", async () => {
+  await using served = await setUp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  served.state.hang = promise;
+  const statuses: number[] = [];
+  const logins = Array.from({ length: 1_100 }, async () => {
+    const answer = await served.login();
+    statuses.push(answer.status);
+    await answer.arrayBuffer();
+  });
+  await vi.waitUntil(() => served.calls.length + statuses.length === 1_100, { timeout: 30_000 });
+  expect(statuses).toEqual(new Array(76).fill(503));
+  expect((await served.profile()).status).toBe(200);
+
+  resolve();
+  await Promise.all(logins);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1_024);
   expect((await served.login()).status).toBe(200);
 });

@@ -20,7 +20,7 @@ const USER = { id: 7n, username: "wx_a", nickname: "阿明", avatarUrl: "", vers
 /** Identity as its documented client, remembering what it was asked. */
 export function fakeIdentity() {
   const calls: { method: string; request: object; options: CallOptions | undefined }[] = [];
-  const state: { error?: unknown } = {};
+  const state: { error?: unknown; hang?: Promise<void> } = {};
   const note = (method: string, request: object, options: CallOptions | undefined) => {
     calls.push({ method, request, options });
     if (state.error) throw state.error;
@@ -28,6 +28,7 @@ export function fakeIdentity() {
   const identity: IdentityClient = {
     async miniLogin(request, options) {
       note("miniLogin", request, options);
+      await state.hang;
       const reply = { accessToken: "a.b.c", expiresIn: 7200n, isNewUser: true, user: USER };
       return create(MiniLoginResponseSchema, reply);
     },
