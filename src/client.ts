@@ -28,6 +28,8 @@ export interface CallOptions {
   token?: string;
   /** Found again in identity's log. */
   requestId?: string;
+  /** The caller's span (W3C Trace Context), under which identity's spans are put. */
+  traceparent?: string;
   /** The deadline, counted from now; by default the client's. */
   timeoutMs?: number;
   /** Ends the call early, down to its last socket. */
@@ -195,9 +197,10 @@ function createSend(channel: Client, service: DescService, name: string) {
     });
 }
 
-function toMetadata({ token, requestId }: CallOptions): Metadata {
+function toMetadata({ token, requestId, traceparent }: CallOptions): Metadata {
   const metadata = new Metadata();
   if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
   if (requestId !== undefined) metadata.set("x-request-id", requestId);
+  if (traceparent !== undefined) metadata.set("traceparent", traceparent);
   return metadata;
 }

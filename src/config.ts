@@ -25,6 +25,11 @@ export interface LogConfig {
   level: string;
 }
 
+/** Where spans are sent: OTLP over HTTP. */
+export interface TracingConfig {
+  url: string;
+}
+
 export interface DatabaseConfig {
   /** `postgres://…`; holds a password, so it is never logged. */
   url: string;
@@ -140,6 +145,7 @@ const NAMES = [
   "SIMULATOR_LISTEN",
   "DATA_DIR",
   "LOG_LEVEL",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
 ] as const;
 export type Name = (typeof NAMES)[number];
 
@@ -178,6 +184,13 @@ export function toLogConfig(env: Env): LogConfig {
     throw new ConfigError("LOG_LEVEL is not one of fatal, error, warn, info, debug, trace, silent");
   }
   return { level };
+}
+
+/** Undefined where nobody wants spans. As OpenTelemetry has it, the setting is the base of the path. */
+export function toTracingConfig(env: Env): TracingConfig | undefined {
+  const name = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const value = env[name];
+  return value ? { url: `${toUrl(name, value, HTTP).replace(/\/+$/, "")}/v1/traces` } : undefined;
 }
 
 export function toDatabaseConfig(env: Env): DatabaseConfig {

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isProduction, likelyMisspellings, type Role, readEnv, toLogConfig } from "./config.ts";
+import {
+  type Env,
+  isProduction,
+  likelyMisspellings,
+  type Role,
+  readEnv,
+  toLogConfig,
+  toTracingConfig,
+} from "./config.ts";
 import { ConfigError } from "./config-values.ts";
 import { createLogger, describeError, type Logger } from "./log.ts";
 import { ROLES } from "./roles.ts";
@@ -16,6 +24,7 @@ async function main(role: Role, words: readonly string[]): Promise<void> {
   const log = createLogger(toLogConfig(env), role);
   for (const name of likelyMisspellings()) log.warn({ event: "misspelling", name });
   const stopped = untilSignal();
+  await using _traces = await traceExport(env, role);
   const running = await ROLES[role](env, log, words);
   if (!running) {
     log.info({ event: "done" });
@@ -33,6 +42,12 @@ async function main(role: Role, words: readonly string[]): Promise<void> {
   }
   await running[Symbol.asyncDispose]();
   log.info({ event: "stopped" });
+}
+
+/** Loaded only where it is wanted. */
+async function traceExport(env: Env, role: Role): Promise<AsyncDisposable | undefined> {
+  const config = toTracingConfig(env);
+  return config && (await import("./trace-export.ts")).startTraceExport(config, role);
 }
 
 /** What cannot be read leaves everything as it was. */

@@ -10,10 +10,13 @@ import { Redis } from "ioredis";
 import type { RedisConfig } from "./config.ts";
 import { due, type Logger } from "./log.ts";
 import { withTimeout } from "./timeout.ts";
+import { traced } from "./tracing.ts";
 
 const FAILURES_TO_BREAK = 5;
 const BREAK_MS = 1_000;
 const LOG_INTERVAL_MS = 10_000;
+
+const SPAN = { name: "Redis", kind: "client", attributes: { "db.system.name": "redis" } } as const;
 
 /** One connection to Redis, whose every wait is bounded. */
 export interface RedisConnection {
@@ -74,7 +77,9 @@ export function tolerantly(
     // While one tries, the others do not wait for it.
     if (breaker.state === CircuitState.HalfOpen) return fallback;
     try {
-      return await breaker.execute(() => withTimeout(work(), timeoutMs, toError));
+      return await breaker.execute(() =>
+        traced(SPAN, () => withTimeout(work(), timeoutMs, toError)),
+      );
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) onError(error as Error);
       return fallback;

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "hono";
 import type { CallOptions } from "../client.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
+import { activeTraceparent } from "../tracing.ts";
 import type { GatewayReason } from "./errors.ts";
 
 /** What the pipeline leaves for the handlers of one request. */
@@ -26,5 +27,12 @@ export function callOptions(c: Context<GatewayEnv>, config: GatewayConfig): Call
   if (signal.aborted) throw new Error("the client is gone");
   const token = c.get("token");
   const timeoutMs = config.timeoutMs;
-  return { requestId: c.get("requestId"), timeoutMs, signal, ...(token ? { token } : {}) };
+  const traceparent = activeTraceparent();
+  return {
+    requestId: c.get("requestId"),
+    timeoutMs,
+    signal,
+    ...(token ? { token } : {}),
+    ...(traceparent ? { traceparent } : {}),
+  };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
+import { failed, traced } from "../tracing.ts";
 import type { GatewayDependencies } from "./app.ts";
 import type { GatewayEnv } from "./env.ts";
 
@@ -19,15 +20,23 @@ export function requestLog({
     const startedMs = performance.now();
     const requestId = toRequestId(c.req.header("x-request-id"));
     c.set("requestId", requestId);
-    await next();
+    const { method } = c.req;
+    const attributes = { "http.request.method": method, "request.id": requestId };
+    const traceparent = c.req.header("traceparent");
+    await traced({ name: method, kind: "server", attributes, traceparent }, async (span) => {
+      await next();
+      const path = routeOf(c);
+      span.updateName(`${method} ${path}`);
+      span.setAttributes({ "http.route": path, "http.response.status_code": c.res.status });
+      const reason = c.get("reason");
+      if (reason) failed(span, reason);
+    });
     const { headers, status } = c.res;
     headers.set("x-request-id", requestId);
     headers.set("x-content-type-options", "nosniff");
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     const reason = c.get("reason");
-    // The pattern: a path or a query can hold anything, also a secret sent by mistake.
-    const path = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "-";
-    const { method } = c.req;
+    const path = routeOf(c);
     const elapsedMs = performance.now() - startedMs;
     requests.observe({ route: path, status, reason: reason ?? "OK" }, elapsedMs / 1_000);
     door.done(method, path, reason === "OVERLOADED");
@@ -35,4 +44,9 @@ export function requestLog({
     const why = reason ? { reason } : {};
     log.info({ event: "request", method, path, status, ...why, ms, requestId });
   };
+}
+
+/** The pattern: a path or a query can hold anything, also a secret sent by mistake. */
+function routeOf(c: Context): string {
+  return matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "-";
 }

@@ -9,6 +9,7 @@ import {
 } from "cockatiel";
 import { type Dispatcher, Pool } from "undici";
 import type { WechatConfig } from "../../config.ts";
+import { traced } from "../../tracing.ts";
 import { IdentityError } from "../errors.ts";
 import { badResponse, busy, errcodeOf, ofErrcode, SYSTEM_BUSY } from "./wechat-errors.ts";
 
@@ -82,14 +83,20 @@ export function createWechatHttp(
     };
     const startedAt = performance.now();
     let reason = "OK";
+    const path = toPath(request);
+    const span = {
+      name: `WeChat ${path}`,
+      kind: "client",
+      attributes: { "url.path": path },
+    } as const;
     try {
-      return await again.execute(once, within);
+      return await traced(span, () => again.execute(once, within));
     } catch (cause) {
       const error = cause instanceof BrokenCircuitError ? busy(cause) : cause;
       reason = error instanceof IdentityError ? error.reason : "INTERNAL";
       throw error;
     } finally {
-      onCall(toPath(request), reason, (performance.now() - startedAt) / 1_000);
+      onCall(path, reason, (performance.now() - startedAt) / 1_000);
     }
   };
   return {

@@ -70,6 +70,7 @@ function toCall({ requestHeader, timeoutMs, signal }: HandlerContext): Call {
     wire: "connect",
     authorization: authorization === null ? [] : [authorization],
     requestId: requestHeader.get("x-request-id") ?? undefined,
+    traceparent: requestHeader.get("traceparent") ?? undefined,
     timeoutMs: timeoutMs(),
     signal,
   };

@@ -106,6 +106,7 @@ function toCall(call: ServerUnaryCall<unknown, unknown>): Call {
     wire: "grpc",
     authorization: call.metadata.get("authorization").map(String),
     requestId: call.metadata.get("x-request-id").map(String)[0],
+    traceparent: call.metadata.get("traceparent").map(String)[0],
     timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : undefined,
     signal: gone.signal,
   };

@@ -23,11 +23,12 @@ export function createLocalClient(pipeline: Pipeline): IdentityClient {
   };
 }
 
-function toCall({ token, requestId, timeoutMs, signal }: CallOptions) {
+function toCall({ token, requestId, traceparent, timeoutMs, signal }: CallOptions) {
   return {
     wire: "local" as const,
     authorization: token === undefined ? [] : [`Bearer ${token}`],
     requestId,
+    traceparent,
     timeoutMs,
     signal: signal ?? new AbortController().signal,
   };

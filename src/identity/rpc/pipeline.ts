@@ -4,6 +4,7 @@ import type { RpcConfig } from "../../config.ts";
 import type { EventLoopWatch } from "../../event-loop.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
+import { traced } from "../../tracing.ts";
 import { type AuthenticateDeps, authenticate, type Principal } from "../authenticate.ts";
 import type { Caller, Callers } from "../callers.ts";
 import { IdentityError } from "../errors.ts";
@@ -17,6 +18,8 @@ export interface Call {
   /** Every value of the header. */
   authorization: readonly string[];
   requestId: string | undefined;
+  /** The caller's span, as it sent it. */
+  traceparent: string | undefined;
   /** What the caller leaves of its deadline, in milliseconds; undefined when it set none. */
   timeoutMs: number | undefined;
   /** Aborted when the caller goes away. */
@@ -54,14 +57,18 @@ export function createPipeline(
       const startedAt = performance.now();
       const requestId = toRequestId(call.requestId);
       try {
-        const reply = await withDeadline(config, call, async (signal) => {
+        const attributes = { "rpc.wire": call.wire, "request.id": requestId };
+        const { traceparent } = call;
+        const span = { name: method.name, kind: "server", attributes, traceparent } as const;
+        const work = async (signal: AbortSignal) => {
           const entry = findEntry(deps.methods, method);
           if (!entry) throw new Error("a method without an entry in the table");
           const handle = async () => {
             return entry.handle(request, await identify(deps, entry, call), signal);
           };
           return lanes[entry.lane].run(signal, handle);
-        });
+        };
+        const reply = await traced(span, () => withDeadline(config, call, work));
         record({ method, call, requestId, startedAt });
         return create(method.output, reply as never) as never;
       } catch (cause) {

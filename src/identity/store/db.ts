@@ -9,6 +9,7 @@ import {
 import postgres from "postgres";
 import type { DatabaseConfig } from "../../config.ts";
 import { after, withTimeout } from "../../timeout.ts";
+import { traced } from "../../tracing.ts";
 import { IdentityError } from "../errors.ts";
 import { createSocketFactory } from "./watched-socket.ts";
 
@@ -17,6 +18,12 @@ const RETRY_DELAY_MS = 25;
 
 /** More than a query may run; idle connections are ended, politely, before that. */
 const SILENCE_MS = 6_000;
+
+const SPAN = {
+  name: "PostgreSQL",
+  kind: "client",
+  attributes: { "db.system.name": "postgresql" },
+} as const;
 
 export type Database = PostgresJsDatabase;
 
@@ -60,20 +67,21 @@ export function openDb(config: DatabaseConfig, { onWait = () => {} }: DbOptions 
       return new QueryTimeout("the query took too long");
     });
   };
+  const repeatedly = async <T>(query: () => PromiseLike<T>, repeatable: boolean): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await once(query);
+      } catch (error) {
+        const again = repeatable && attempt < MAX_ATTEMPTS && isBrokenConnection(error);
+        if (!again) throw isUnavailable(error) ? unavailable(error) : error;
+        // Of connections that broke together, each is only known to be broken when it is read.
+        await sleep(RETRY_DELAY_MS);
+      }
+    }
+  };
   const db: Db = {
     orm: drizzle(sql),
-    run: async (query, { repeatable = false } = {}) => {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await once(query);
-        } catch (error) {
-          const again = repeatable && attempt < MAX_ATTEMPTS && isBrokenConnection(error);
-          if (!again) throw isUnavailable(error) ? unavailable(error) : error;
-          // Of connections that broke together, each is only known to be broken when it is read.
-          await sleep(RETRY_DELAY_MS);
-        }
-      }
-    },
+    run: (query, { repeatable = false } = {}) => traced(SPAN, () => repeatedly(query, repeatable)),
     isReady: () =>
       db
         .run(() => sql`select 1`, { repeatable: true })
