@@ -35,13 +35,18 @@ export function toGatewayConfig(env: Env): GatewayConfig {
   };
 }
 
+/** The largest private network, 10.0.0.0/8, is as short as that; so is fd00::/8. */
+const MIN_PROXY_BITS = 8;
+
 /** To believe everybody is to let every client choose its own address. */
 function toTrustedProxies(value: string): string[] {
   return value.split(",").map((entry) => {
     const text = entry.trim();
     const cidr = text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
     if (!ipaddr.isValidCIDR(cidr)) throw new ConfigError("TRUSTED_PROXIES is not a list of CIDRs");
-    if (ipaddr.parseCIDR(cidr)[1] === 0) throw new ConfigError("TRUSTED_PROXIES trusts everybody");
+    if (ipaddr.parseCIDR(cidr)[1] < MIN_PROXY_BITS) {
+      throw new ConfigError("TRUSTED_PROXIES trusts everybody, or a good part of the internet");
+    }
     return cidr;
   });
 }

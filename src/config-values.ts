@@ -26,9 +26,29 @@ export function toUrl(name: string, value: string, protocols: readonly string[])
   return value;
 }
 
+/** Host, port and number of the database; the driver would pass over what it cannot read. */
+export function toRedisUrl(value: string): string {
+  const url = new URL(toUrl("REDIS_URL", value, ["redis:", "rediss:"]));
+  checkUserInfo("REDIS_URL", url);
+  if (!url.hostname) throw new ConfigError("REDIS_URL names no host");
+  if (!/^\/?\d{0,4}$/.test(url.pathname)) {
+    throw new ConfigError("REDIS_URL names a database that is no number");
+  }
+  return value;
+}
+
+function checkUserInfo(name: string, { username, password }: URL): void {
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    throw new ConfigError(`${name} holds a % in its user info that encodes nothing`);
+  }
+}
+
 /** A driver would fill in what is missing, and so find another database than was meant. */
 export function toDatabaseUrl(value: string): string {
   const url = new URL(toUrl("DATABASE_URL", value, ["postgres:", "postgresql:"]));
+  checkUserInfo("DATABASE_URL", url);
   const host = url.hostname || url.searchParams.get("host");
   if (!host || url.pathname.length < 2) {
     throw new ConfigError("DATABASE_URL names no host or no database");

@@ -8,6 +8,7 @@ import {
   toCallers,
   toDatabaseUrl,
   toMasterKeys,
+  toRedisUrl,
   toSeconds,
   toUrl,
 } from "./config-values.ts";
@@ -205,8 +206,7 @@ export function toDatabaseConfig(env: Env): DatabaseConfig {
 }
 
 export function toRedisConfig(value: string): RedisConfig {
-  const url = toUrl("REDIS_URL", value, ["redis:", "rediss:"]);
-  return { url, connectTimeoutMs: 500, commandTimeoutMs: 150 };
+  return { url: toRedisUrl(value), connectTimeoutMs: 500, commandTimeoutMs: 150 };
 }
 
 export function toMasterKeyConfig(env: Env): MasterKey[] {
