@@ -34,7 +34,8 @@ export function checkNickname(value: string): string {
 export function checkAvatarUrl(value: string): string {
   if (value.length > MAX_AVATAR_URL_LENGTH) throw avatarInvalid("is over 500 characters");
   // URL parsing forgives tabs, new lines, back-slashes and spaces; a browser's reader might not.
-  if (!/^https:\/\/[\x21-\x5B\x5D-\x7E]+$/i.test(value)) throw avatarInvalid("is no https address");
+  if (!/^https:\/\/[^/?#][\x21-\x5B\x5D-\x7E]+$/i.test(value))
+    throw avatarInvalid("is no https address");
   const url = URL.parse(value);
   if (!url) throw avatarInvalid("is no https address");
   if (url.username || url.password || value.slice(8).split(/[/?#]/)[0]?.includes("@")) {
@@ -51,7 +52,7 @@ function isPublicHost(hostname: string): boolean {
   }
   return (
     host.includes(".") &&
-    !/(^|\.)(localhost|localdomain|local|internal|intranet|lan|home|corp|private|test|invalid|example|onion|home\.arpa)$/.test(
+    !/(^|\.)(localhost|localdomain|local|internal|intranet|lan|home|corp|svc|consul|private|test|invalid|example|onion|home\.arpa)$/.test(
       host,
     )
   );
