@@ -73,10 +73,11 @@ export function errcodeOf(error: unknown): number | undefined {
 }
 
 export function ofErrcode(errcode: unknown, errmsg: unknown): IdentityError {
-  const meaning = ERRCODES.get(Number(errcode));
+  if (typeof errcode !== "number") return badResponse("the errcode is no number");
+  const meaning = ERRCODES.get(errcode);
   // WeChat's support asks for the rid; the rest of errmsg may hold our address or worse.
   const rid = /(?:rid|req_id): ?([\w-]{8,40})/.exec(String(errmsg))?.[1];
-  const cause = new WechatError(Number(errcode), rid, meaning?.toDo);
+  const cause = new WechatError(errcode, rid, meaning?.toDo);
   if (!meaning) return badResponse("an unknown errcode", cause);
   const { reason, message, retryAfterMs } = meaning;
   return new IdentityError(reason, message, { cause, ...(retryAfterMs ? { retryAfterMs } : {}) });
