@@ -74,3 +74,17 @@ it("refuses what would wait too long a line, and profiles go on meanwhile", asyn
   gone.abort();
   await Promise.all(logins);
 });
+
+it.each(["-1", "1e3", "10001", "99999999999"])(
+  "refuses a Connect-Timeout-Ms of %s",
+  async (value) => {
+    const before = service.simulator.calls;
+    const response = await post({ "connect-timeout-ms": value });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/timeout/i),
+    });
+    expect(service.simulator.calls).toBe(before);
+  },
+);

@@ -32,7 +32,7 @@ export interface ConnectServer {
 }
 
 export async function startConnectServer(
-  { connectListen, maxMessageBytes }: RpcConfig,
+  { connectListen, maxMessageBytes, maxTimeoutMs }: RpcConfig,
   pipeline: Pipeline,
 ): Promise<ConnectServer> {
   const adapter = connectNodeAdapter({
@@ -40,6 +40,8 @@ export async function startConnectServer(
     // Native gRPC has a server of its own.
     grpc: false,
     readMaxBytes: maxMessageBytes,
+    // A longer one is refused here; of gRPC, whose clients cannot know, it is cut.
+    maxTimeoutMs,
     writeMaxBytes: 1024 * 1024,
   });
   const server = createServer(SERVER_OPTIONS, parsedOnly(adapter));
