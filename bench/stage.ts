@@ -43,6 +43,7 @@ export async function startStage(
     WX_API_BASE_URL: `http://${wechat.addresses.http}`,
     // All of the load comes from one address.
     RATE_LIMIT_LOGIN: "100000000/1m",
+    TRUSTED_PROXIES: "127.0.0.1",
     MASTER_KEYS: `bench:${randomBytes(32).toString("base64")}`,
     GRPC_LISTEN: FREE_PORT,
     CONNECT_LISTEN: FREE_PORT,

@@ -15,11 +15,7 @@ export type ClientName = (c: Context<GatewayEnv>) => string;
  * the client could have written itself.
  */
 export function createClientName(trustedProxies: readonly string[]): ClientName {
-  const trusted = trustedProxies.map((cidr) => ipaddr.parseCIDR(cidr));
-  const isTrusted = (address: Address) =>
-    trusted.some(
-      ([range, bits]) => range.kind() === address.kind() && address.match(range as never, bits),
-    );
+  const isTrusted = createTrust(trustedProxies);
   return (c) => {
     const peer = parse(c.env?.incoming?.socket.remoteAddress ?? "");
     if (!peer) return "unknown";
@@ -34,12 +30,22 @@ export function createClientName(trustedProxies: readonly string[]): ClientName 
   };
 }
 
+/** Tells whether an address is one of TRUSTED_PROXIES. */
+export function createTrust(trustedProxies: readonly string[]): (address: Address) => boolean {
+  const trusted = trustedProxies.map((cidr) => ipaddr.parseCIDR(cidr));
+  return (address) =>
+    trusted.some(
+      ([range, bits]) => range.kind() === address.kind() && address.match(range as never, bits),
+    );
+}
+
 /** An IPv4 address in IPv6's clothes is itself. */
-function parse(text: string): Address | undefined {
+export function parse(text: string): Address | undefined {
   return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 }
 
-function toName(address: Address): string {
+/** One name for each client. */
+export function toName(address: Address): string {
   if (address.kind() === "ipv4") return address.toString();
   return `${Buffer.from(address.toByteArray().slice(0, 8)).toString("hex")}/64`;
 }

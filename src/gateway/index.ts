@@ -11,6 +11,7 @@ import { createClientName } from "./client-address.ts";
 import { createDoor } from "./door.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { limitSockets } from "./socket-limit.ts";
 
 const SERVER_OPTIONS = {
   headersTimeout: 5_000,
@@ -48,6 +49,7 @@ export async function createGateway(
   // One more than allowed: Node drops the rest without a word, and this one shows it.
   server.maxHeadersCount = MAX_HEADERS + 1;
   server.maxConnections = 10_000;
+  limitSockets(server, config.trustedProxies);
   // For a client that does not read its answer.
   server.timeout = 20_000;
   const address = await listen(server, config.listen);

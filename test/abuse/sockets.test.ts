@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
 import { askGateway } from "../support/wires.ts";
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService();
+  // All come from one address: as from a load balancer.
+  service = await startService({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
 
@@ -15,8 +16,8 @@ const hostOf = (origin: string) => {
   return { host: hostname, port: Number(port) };
 };
 
-async function open(origin: string, first: string): Promise<Socket> {
-  const socket = connect(hostOf(origin));
+async function open(origin: string, first: string, localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ ...hostOf(origin), localAddress });
   socket.on("error", () => {});
   socket.resume();
   await once(socket, "connect");
@@ -40,6 +41,29 @@ it("gets rid of 5,000 silent and slow sockets, and logs people in meanwhile", as
   await Promise.all(gone);
   expect((await login()).status).toBe(200);
 }, 60_000);
+
+it("gives one address 1,024 sockets, another one its own, and what was closed back", async () => {
+  const sockets: Socket[] = [];
+  const openMany = async (count: number) => {
+    for (let i = 0; i < count; i++) sockets.push(await open(service.gateway, "", "127.0.0.2"));
+  };
+  await openMany(1_024);
+  const surplus = await open(service.gateway, "", "127.0.0.2");
+  await once(surplus, "close");
+  expect(sockets.filter(({ closed }) => closed)).toHaveLength(0);
+
+  const ask = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  const answers = async (address: string) => {
+    const socket = connect({ ...hostOf(service.gateway), localAddress: address });
+    socket.on("error", () => {}).write(ask);
+    let answer = "";
+    for await (const text of socket.setEncoding("utf8").iterator()) answer += text;
+    return answer.startsWith("HTTP/1.1 200");
+  };
+  expect(await answers("127.0.0.3")).toBe(true);
+  for (const socket of sockets) socket.destroy();
+  await vi.waitUntil(() => answers("127.0.0.2").catch(() => false), { timeout: 20_000 });
+});
 
 /** What only looks like a host: as a URL it is none. */
 const LOOKALIKES = [

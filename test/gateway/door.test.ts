@@ -8,7 +8,10 @@ afterEach(() => void vi.useRealTimers());
 async function setUp() {
   const fake = fakeIdentity();
   const loginLimit = { count: 10_000, windowSeconds: 60 };
-  const gateway = await createGateway({ ...config, loginLimit }, { ...fake, log, metrics });
+  // Of an address of its own there may be no more sockets than logins under way.
+  const trustedProxies = ["127.0.0.1/32"];
+  const settings = { ...config, loginLimit, trustedProxies };
+  const gateway = await createGateway(settings, { ...fake, log, metrics });
   const origin = `http://127.0.0.1:${gateway.address.port}`;
   const login = () =>
     fetch(`${origin}/api/v1/auth/mini-login`, {
