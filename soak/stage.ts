@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import postgres from "postgres";
 import { type Command, runToEnd, type ServerProcess, startServer } from "../bench/processes.ts";
 import type { Stores } from "../bench/stores.ts";
-import { listen } from "../src/listen.ts";
 import { createDatabase } from "../test/support/database.ts";
 import { type FaultProxy, startFaultProxy } from "../test/support/fault-proxy.ts";
+import { freeAddress } from "../test/support/free-address.ts";
 
 const MAIN = new URL("../src/main.ts", import.meta.url);
 const WECHAT = new URL("../bench/wechat-server.ts", import.meta.url);
@@ -88,12 +87,4 @@ export async function startStage(
       identities[index] = await startIdentity(index);
     },
   };
-}
-
-/** One that a process may come back to. */
-async function freeAddress(): Promise<string> {
-  const server = createServer();
-  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
-  await new Promise((resolve) => server.close(resolve));
-  return `127.0.0.1:${port}`;
 }

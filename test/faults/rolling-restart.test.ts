@@ -1,8 +1,7 @@
-import { createServer } from "node:net";
 import { Pool } from "undici";
 import { expect, it } from "vitest";
-import { listen } from "../../src/listen.ts";
 import { startReplicas } from "../process/replicas.ts";
+import { freeAddress } from "../support/free-address.ts";
 import { startProcess } from "../support/process.ts";
 
 const RESTARTS = 20;
@@ -11,21 +10,13 @@ const RESTARTS = 20;
 const TICK_MS = 20;
 const REQUESTS_PER_TICK = 10;
 
-/** A port that a process may come back to. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const { port } = await listen(server, { host: "127.0.0.1", port: 0 });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 it("fails no request at 500/s while identity is replaced 20 times behind the gateway", async () => {
   await using service = await startReplicas(0);
   const { simulator, around } = service;
-  const ports = [await freePort(), await freePort()];
-  const startOn = (port: number | undefined) => service.start({ GRPC_LISTEN: `127.0.0.1:${port}` });
-  const replicas = await Promise.all(ports.map(startOn));
-  const target = `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`;
+  const addresses = [await freeAddress(), await freeAddress()];
+  const startOn = (address = "") => service.start({ GRPC_LISTEN: address });
+  const replicas = await Promise.all(addresses.map(startOn));
+  const target = `ipv4:${addresses.join(",")}`;
   const env = { ...around.env, IDENTITY_GRPC_TARGET: target };
   await using gateway = startProcess("gateway", { env, cwd: around.cwd });
   const origin = `http://${(await gateway.ready()).http}`;
@@ -68,7 +59,7 @@ it("fails no request at 500/s while identity is replaced 20 times behind the gat
       const { process } = replicas[index] as (typeof replicas)[0];
       process.kill("SIGTERM");
       expect(await process.ended()).toBe(0);
-      replicas[index] = await startOn(ports[index]);
+      replicas[index] = await startOn(addresses[index]);
     }
   } finally {
     clearInterval(load);

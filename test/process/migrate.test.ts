@@ -9,6 +9,9 @@ const { entries } = JSON.parse(
   readFileSync(new URL("../../drizzle/meta/_journal.json", import.meta.url), "utf8"),
 );
 
+/** Processes that migrate at once, as in a roll-out. */
+const TOGETHER = 8;
+
 /** Every column and index, and how many migrations count as applied. */
 async function readSchema(url: string) {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
@@ -50,13 +53,15 @@ async function holdUntilWaiting(url: string, count: number): Promise<void> {
   }
 }
 
-it("brings an empty database up to date, however many do it at once, and again", async () => {
+it("brings an empty database up to date, however many do it at once, and again", {
+  timeout: 60_000,
+}, async () => {
   await using place = await createSurroundings();
   const { cwd, databaseUrl } = place;
   const migrate = () => runProcess("migrate", { env: { DATABASE_URL: databaseUrl }, cwd });
   const [, ...together] = await Promise.all([
-    holdUntilWaiting(databaseUrl, 4),
-    ...Array.from({ length: 4 }, migrate),
+    holdUntilWaiting(databaseUrl, TOGETHER),
+    ...Array.from({ length: TOGETHER }, migrate),
   ]);
   for (const { code, said } of [...together, await migrate()]) {
     expect({ code, stderr: said.stderr }).toEqual({ code: 0, stderr: "" });
