@@ -23,20 +23,20 @@ export function requestLog({
     const { method } = c.req;
     const attributes = { "http.request.method": method, "request.id": requestId };
     const traceparent = c.req.header("traceparent");
-    await traced({ name: method, kind: "server", attributes, traceparent }, async (span) => {
+    const start = { name: method, kind: "server", attributes, traceparent } as const;
+    const { path, reason } = await traced(start, async (span) => {
       await next();
       const path = routeOf(c);
+      const reason = c.get("reason");
       span.updateName(`${method} ${path}`);
       span.setAttributes({ "http.route": path, "http.response.status_code": c.res.status });
-      const reason = c.get("reason");
       if (reason) failed(span, reason);
+      return { path, reason };
     });
     const { headers, status } = c.res;
     headers.set("x-request-id", requestId);
     headers.set("x-content-type-options", "nosniff");
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    const reason = c.get("reason");
-    const path = routeOf(c);
     const elapsedMs = performance.now() - startedMs;
     requests.observe({ route: path, status, reason: reason ?? "OK" }, elapsedMs / 1_000);
     door.done(method, path, reason === "OVERLOADED");
