@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Context } from "hono";
 import ipaddr from "ipaddr.js";
 import type { GatewayEnv } from "./env.ts";
@@ -41,7 +42,7 @@ export function createTrust(trustedProxies: readonly string[]): (address: Addres
 
 /** An IPv4 address in IPv6's clothes is itself. */
 export function parse(text: string): Address | undefined {
-  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
+  return isIP(text) ? ipaddr.process(text) : undefined;
 }
 
 /** One name for each client. */

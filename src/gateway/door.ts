@@ -2,12 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventLoopWatch } from "../event-loop.ts";
 import { createOverloadWatch } from "../overload.ts";
 import { createThrottle } from "../throttle.ts";
+import { createOverloadRoom } from "./overload-room.ts";
 
 /** So many requests of a kind are under way at most: what identity lets run and wait. */
 const MAX_UNDER_WAY = 1_024;
-
-/** Under overload; some wait in their sockets meanwhile. It keeps identity busy also when WeChat takes 250 ms. */
-const MAX_UNDER_OVERLOAD = 256;
 
 /**
  * Turns requests away before anything is done for them: all of them while this process is late with
@@ -46,12 +44,12 @@ interface Kind {
 function createKind(): Kind {
   const throttle = createThrottle();
   const overload = createOverloadWatch();
+  const overloadRoom = createOverloadRoom();
   let underWay = 0;
   const hasRoom = () => {
     overload.arrived();
     const isRoom = underWay < MAX_UNDER_WAY;
-    const isOverload = overload.isOverload(isRoom);
-    if (!isOverload || underWay < MAX_UNDER_OVERLOAD) return isRoom;
+    if (!overload.isOverload(isRoom) || overloadRoom.has(underWay)) return isRoom;
     overload.refused();
     return false;
   };
@@ -62,6 +60,7 @@ function createKind(): Kind {
       response.once("close", () => {
         underWay--;
         overload.ended();
+        overloadRoom.ended();
       });
       return true;
     },

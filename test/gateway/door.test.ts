@@ -1,5 +1,8 @@
+import { EventEmitter } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterEach, expect, it, vi } from "vitest";
 import { IdentityCallError } from "../../src/client.ts";
+import { createDoor } from "../../src/gateway/door.ts";
 import { createGateway } from "../../src/gateway/index.ts";
 import { config, fakeIdentity, log, metrics } from "./fake-identity.ts";
 
@@ -70,4 +73,47 @@ it("lets no more than 1,024 logins be under way, and everything else in meanwhil
   await Promise.all(logins);
   expect(statuses.filter((status) => status === 200)).toHaveLength(1_024);
   expect((await served.login()).status).toBe(200);
+});
+
+it("under overload lets in what several identities do, though each login takes its time at WeChat", async () => {
+  vi.useFakeTimers();
+  const door = createDoor({ isLate: () => false, close: () => {} });
+  const [method, url] = ["POST", "/login"];
+  door.serves(method, url);
+  // Four of them, each with 64 logins running.
+  const latencyMs = 250;
+  const capacity = 4 * 64;
+  const line: ServerResponse[] = [];
+  let running = 0;
+  let served = 0;
+  const run = (response: ServerResponse) => {
+    running++;
+    setTimeout(() => {
+      running--;
+      served++;
+      door.done(method, url, false);
+      response.emit("close");
+      const next = line.shift();
+      if (next) run(next);
+    }, latencyMs);
+  };
+  const arrive = () => {
+    const response = new EventEmitter() as ServerResponse;
+    if (!door.admits({ method, url } as IncomingMessage, response)) return;
+    if (running < capacity) run(response);
+    else line.push(response);
+  };
+  const flood = async (everyMs: number, count: number, seconds: number) => {
+    for (let ms = 0; ms < seconds * 1_000; ms += everyMs) {
+      for (let number = 0; number < count; number++) arrive();
+      await vi.advanceTimersByTimeAsync(everyMs);
+    }
+  };
+  // Little to do, and then three times what can be done.
+  await flood(20, 1, 10);
+  await flood(1, 3, 10);
+  const before = served;
+  await flood(1, 3, 5);
+  expect(served - before).toBeGreaterThan((0.7 * 5 * capacity * 1_000) / latencyMs);
+  expect(line.length).toBeLessThan(1.5 * capacity);
 });
