@@ -15,7 +15,9 @@ export type Vitals = Map<string, Sample[]>;
 export function watchVitals({ processes }: Stage): { stop(): Vitals } {
   const vitals: Vitals = new Map();
   const look = async () => {
-    for (const { name, metric } of [processes.gateway, ...processes.identities]) {
+    const { gateway, identities } = processes;
+    for (const [index, { name: role, metric }] of [gateway, ...identities].entries()) {
+      const name = index === 0 ? role : `${role} ${index}`;
       const [bytes, files] = await Promise.all([
         metric("process_resident_memory_bytes"),
         metric("process_open_fds"),

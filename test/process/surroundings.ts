@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { inject } from "vitest";
 import { createDatabase } from "../support/database.ts";
+import { forgetApp } from "../support/forget-app.ts";
 
 /** Every listener on a port of its own. */
 export const ANY_PORTS = {
@@ -43,7 +44,10 @@ export async function createSurroundings(template?: string): Promise<Surrounding
   const cwd = opened.use(createFolder()).path;
   const { url } = opened.use(await createDatabase(inject("databaseUrl"), template));
   const appId = `wx${randomBytes(8).toString("hex")}`;
-  opened.defer(() => forget(appId));
+  const redis = opened.adopt(new Redis(inject("redisUrl"), { lazyConnect: true }), (it) =>
+    it.disconnect(),
+  );
+  opened.defer(() => forgetApp(redis, appId));
   const env = {
     ...ANY_PORTS,
     DATA_DIR: cwd,
@@ -103,12 +107,4 @@ export async function statusOf(url: string): Promise<number> {
   const response = await fetch(url, { signal }).catch(() => undefined);
   await response?.text();
   return response?.status ?? 0;
-}
-
-/** Removes what a mini program left in a Redis that others use too. */
-async function forget(appId: string): Promise<void> {
-  const redis = new Redis(inject("redisUrl"));
-  const keys = await redis.keys(`identity:*${appId}*`);
-  if (keys.length > 0) await redis.del(keys);
-  redis.disconnect();
 }

@@ -23,6 +23,7 @@ import { formatAddress } from "../../src/listen.ts";
 import { createLogger, type Logger } from "../../src/log.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { createDatabase } from "./database.ts";
+import { forgetApp } from "./forget-app.ts";
 
 export interface ServiceOptions {
   /** Over the test's own settings. */
@@ -123,7 +124,10 @@ export async function startService({
   const sql = opened.adopt(postgres(database.url, { max: 2, onnotice: () => {} }), (it) =>
     it.end(),
   );
-  const redis = opened.adopt(new Redis(inject("redisUrl")), (it) => forget(it, miniApps));
+  const redis = opened.adopt(new Redis(inject("redisUrl")), (it) => it.disconnect());
+  opened.defer(async () => {
+    for (const { appId } of miniApps) await forgetApp(redis, appId);
+  });
   const transport = {
     baseUrl: `http://${identity.addresses.connect}`,
     httpVersion: "1.1" as const,
@@ -164,13 +168,4 @@ function captureLog(): { log: Logger; logs: Record<string, unknown>[] } {
     },
   });
   return { log: createLogger({ level: "trace" }, "test", sink), logs };
-}
-
-/** Removes what these mini programs left in a Redis that others use too. */
-async function forget(redis: Redis, miniApps: readonly { appId: string }[]): Promise<void> {
-  for (const { appId } of miniApps) {
-    const keys = await redis.keys(`identity:*${appId}*`);
-    if (keys.length > 0) await redis.del(keys);
-  }
-  redis.disconnect();
 }
