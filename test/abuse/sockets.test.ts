@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
@@ -135,3 +136,34 @@ it.each(["gateway", "connect"] as const)(
     expect((await askGateway(service, { method: "getJwks" })).status).toBe(200);
   },
 );
+
+it("lives on after 500 malformed :authority (gRPC)", async () => {
+  const path = "/identity.v1.IdentityService/GetJwks";
+  const session = connectHttp2(`http://${service.identity.addresses.grpc}`).on("error", () => {});
+  /** What came of it: the gRPC status, or that the stream was reset. */
+  const send = (number: number) =>
+    new Promise<string>((resolve) => {
+      const head = {
+        ":method": "POST",
+        ":path": path,
+        ":authority": badHost(number),
+        te: "trailers",
+      };
+      const stream = session.request({ ...head, "content-type": "application/grpc+proto" });
+      let status: unknown = "reset";
+      const take = (headers: object) => {
+        status = (headers as Record<string, unknown>)["grpc-status"] ?? status;
+      };
+      stream
+        .on("response", take)
+        .on("trailers", take)
+        .on("error", () => {});
+      stream.once("close", () => resolve(String(status)));
+      stream.resume().end(Buffer.alloc(5));
+    });
+  const statuses = await Promise.all(Array.from({ length: 500 }, (_, number) => send(number)));
+  session.destroy();
+  // Nothing of ours is made of it: either the frames are refused, or the call is one like any other.
+  expect(new Set(statuses)).toEqual(new Set(["reset", "0"]));
+  expect((await service.grpc.getJwks({})).keys).toHaveLength(2);
+});
