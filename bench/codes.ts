@@ -7,14 +7,18 @@ export const PEOPLE = 200;
 
 const CONNECTIONS = 16;
 
-/** Fetches login codes: the first PEOPLE of them are of one person each, and so on from there. */
+/** Fetches login codes. */
 export type CodeSource = (count: number) => Promise<string[]>;
 
-/** Login codes of the simulator. */
+/** Login codes of the simulator: of PEOPLE in turns, or each of somebody who was never here. */
 export function createCodeSource(
   opened: AsyncDisposableStack,
-  { wechat, appId }: Stage,
+  { servers: { wechat }, appId }: Stage,
+  who: "known" | "new" = "known",
 ): CodeSource {
+  let newPeople = 0;
+  const name = (index: number) =>
+    who === "known" ? `person-${index % PEOPLE}` : `new-${newPeople++}`;
   const pool = opened.adopt(
     new Pool(`http://${wechat.addresses.http}`, {
       connections: CONNECTIONS,
@@ -23,7 +27,7 @@ export function createCodeSource(
     (it) => it.destroy(),
   );
   return async (count) => {
-    const people = Array.from({ length: count }, (_, index) => `person-${index % PEOPLE}`);
+    const people = Array.from({ length: count }, (_, index) => name(index));
     const codes: string[] = [];
     const fetchCode = async (person: string) => {
       const path = `/simulator/code?person=${person}&appid=${appId}`;

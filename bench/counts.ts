@@ -9,7 +9,7 @@ const SETTLE_TIMEOUT_MS = 15_000;
 
 /** What one login asks of others, as a line. `work` logs in and tells how often. */
 export async function countPerLogin(
-  { appId, database, wechat }: Stage,
+  { appId, database, servers: { wechat } }: Stage,
   { sql, redis }: Stores,
   work: () => Promise<number>,
 ): Promise<string> {
@@ -38,7 +38,7 @@ async function countTransactions(sql: Sql, database: string): Promise<number> {
     const [found] = await sql`
       select xact_commit::int as transactions,
         (select count(*)::int from pg_stat_activity
-          where datname = ${database}
+          where datname = ${database} and application_name = 'mini-identity'
             and state_change < ${now}::timestamptz + interval '1.2 s') as silent
       from pg_stat_database where datname = ${database}`;
     if (found?.silent === 0) return found.transactions;

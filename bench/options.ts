@@ -3,8 +3,8 @@ import { parseArgs } from "node:util";
 /** What may be asked for on the command line. */
 export interface Options {
   /** Measured in each round of each scenario. */
-  logins: number;
-  /** Logins under way at any time. */
+  operations: number;
+  /** Operations under way at any time. */
   concurrency: number;
   rounds: number;
 }
@@ -13,13 +13,13 @@ export interface Options {
 export function readOptions(): Options {
   const { values } = parseArgs({
     options: {
-      logins: { type: "string", default: "3000" },
+      operations: { type: "string", default: "3000" },
       concurrency: { type: "string", default: "16" },
       rounds: { type: "string", default: "3" },
     },
   });
   return {
-    logins: toCount("logins", values.logins, 50_000),
+    operations: toCount("operations", values.operations, 50_000),
     // Identity lets 64 run and 1,024 wait.
     concurrency: toCount("concurrency", values.concurrency, 1_000),
     rounds: toCount("rounds", values.rounds, 50),

@@ -27,16 +27,17 @@ async function main(interrupted: AbortSignal): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const stage = await startStage(opened, await openStores(opened), interrupted);
   const issueCodes = createCodeSource(opened, stage);
-  const { registration, scenarios } = createScenarios(opened, stage, CONNECTIONS);
+  const connections = CONNECTIONS;
+  const { registrations, scenarios } = createScenarios(opened, stage, { issueCodes, connections });
   const within = { concurrency: PEAK_CONCURRENCY, signal: interrupted };
-  await runLoad(registration, await issueCodes(PEOPLE), within);
-  for (const scenario of scenarios.filter(({ isEcho }) => !isEcho)) {
-    await runLoad(scenario.login, await issueCodes(WARM_UP_LOGINS), within);
-    const peak = await runLoad(scenario.login, await issueCodes(PEAK_LOGINS), within);
+  for (const register of registrations) await runLoad(register, await issueCodes(PEOPLE), within);
+  for (const scenario of scenarios.filter(({ kind }) => kind === "login")) {
+    await runLoad(scenario.perform, await issueCodes(WARM_UP_LOGINS), within);
+    const peak = await runLoad(scenario.perform, await issueCodes(PEAK_LOGINS), within);
     const perSecond = TIMES * peak.loginsPerSecond;
     const codes = await issueCodes(Math.ceil(perSecond * seconds));
     const load = { perSecond, settleMs: SETTLE_SECONDS * 1_000, signal: interrupted };
-    process.stdout.write(toText(scenario, peak, await flood(scenario.login, codes, load)));
+    process.stdout.write(toText(scenario, peak, await flood(scenario.perform, codes, load)));
   }
 }
 

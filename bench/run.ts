@@ -1,71 +1,112 @@
+// What our work costs, beside what it could cost at least and what the original design costs: `npm run bench`.
 import { createCodeSource, PEOPLE } from "./codes.ts";
 import { countPerLogin } from "./counts.ts";
+import { flood } from "./flood.ts";
 import { runBench } from "./interrupt.ts";
 import { type LoadOptions, runLoad } from "./load.ts";
+import { createOperations } from "./operations.ts";
 import { readOptions } from "./options.ts";
+import { toRatios } from "./ratios.ts";
+import { writeResults } from "./results.ts";
+import { type Round, type Row, summarise } from "./rows.ts";
 import { createScenarios, type Scenario } from "./scenarios.ts";
 import { startStage } from "./stage.ts";
 import { openStores } from "./stores.ts";
-import { type Round, toTable } from "./table.ts";
+import { toTable } from "./table.ts";
 
-/** V8 goes on compiling and recompiling a scenario's code for about so many logins. */
-const FIRST_WARM_UP_LOGINS = 6_000;
+/** V8 goes on compiling and recompiling a scenario's code for about so many operations. */
+const FIRST_WARM_UP = 6_000;
 
 /** Before each round: the pools, which close when idle, are to be open again. */
-const WARM_UP_LOGINS = 500;
+const WARM_UP = 500;
 
 /** A round takes seconds; one that takes longer than this hangs. */
 const ROUND_TIMEOUT_MS = 60_000;
 
+const HALF_LOAD_SECONDS = 4;
+const SETTLE_MS = 1_000;
+
 async function main(interrupted: AbortSignal): Promise<void> {
-  const { concurrency, logins, rounds } = readOptions();
+  const { concurrency, operations, rounds } = readOptions();
   await using opened = new AsyncDisposableStack();
   const stores = await openStores(opened);
   const stage = await startStage(opened, stores, interrupted);
   const issueCodes = createCodeSource(opened, stage);
-  const { registration, scenarios } = createScenarios(opened, stage, concurrency);
-  const within = (signal: AbortSignal) => ({ concurrency, signal });
-  const timed = () => AbortSignal.any([interrupted, AbortSignal.timeout(ROUND_TIMEOUT_MS)]);
-
-  await runLoad(registration, await issueCodes(PEOPLE), within(timed()));
-  for (const { name, login } of scenarios) {
-    process.stderr.write(`warming up: ${name}\n`);
-    await runLoad(login, await issueCodes(FIRST_WARM_UP_LOGINS), within(timed()));
+  const of = { issueCodes, connections: concurrency };
+  const { registrations, scenarios: logins } = createScenarios(opened, stage, of);
+  const issueNewCodes = createCodeSource(opened, stage, "new");
+  const scenarios = [...logins, ...createOperations(opened, stage, issueCodes, issueNewCodes)];
+  const load = (): LoadOptions => {
+    const signal = AbortSignal.any([interrupted, AbortSignal.timeout(ROUND_TIMEOUT_MS)]);
+    return { concurrency, signal };
+  };
+  if (!stage.servers.original) {
+    process.stderr.write("without the original design: npm ci --prefix bench/baselines/original\n");
   }
-  const results = new Map<Scenario, Round[]>(scenarios.map((scenario) => [scenario, []]));
+
+  for (const register of registrations) await runLoad(register, await issueCodes(PEOPLE), load());
+  for (const { name, prepare, perform } of scenarios) {
+    process.stderr.write(`warming up: ${name}\n`);
+    await runLoad(perform, await prepare(FIRST_WARM_UP), load());
+  }
+  const measured = new Map<Scenario, Row>(
+    scenarios.map((it) => [it, { ...toNames(it), rounds: [] }]),
+  );
   for (let round = 1; round <= rounds; round++) {
-    for (const [scenario, measured] of results) {
+    for (const [scenario, row] of measured) {
       process.stderr.write(`round ${round} of ${rounds}: ${scenario.name}\n`);
-      const codes = await issueCodes(WARM_UP_LOGINS + logins);
-      const load = within(timed());
-      await runLoad(scenario.login, codes.splice(0, WARM_UP_LOGINS), load);
-      measured.push(await measure(scenario, codes, load));
+      await runLoad(scenario.perform, await scenario.prepare(WARM_UP), load());
+      row.rounds.push(await measure(scenario, await scenario.prepare(operations), load()));
     }
+  }
+  for (const [{ name, kind, prepare, perform }, row] of measured) {
+    if (kind !== "login") continue;
+    process.stderr.write(`at half load: ${name}\n`);
+    const perSecond = summarise(row, ({ loginsPerSecond }) => loginsPerSecond).median / 2;
+    const codes = await prepare(Math.ceil(perSecond * HALF_LOAD_SECONDS));
+    const options = { perSecond, settleMs: SETTLE_MS, signal: interrupted };
+    const { loginsPerSecond, p50Ms, p99Ms } = await flood(perform, codes, options);
+    row.atHalfLoad = { loginsPerSecond, p50Ms, p99Ms };
   }
   process.stderr.write("counting\n");
   const counts = await countPerLogin(stage, stores, async () => {
-    const real = scenarios.filter(({ isEcho }) => !isEcho);
-    for (const { login } of real) await runLoad(login, await issueCodes(logins), within(timed()));
-    return real.length * logins;
+    const ours = scenarios.filter(({ kind }) => kind === "login");
+    for (const { prepare, perform } of ours) {
+      await runLoad(perform, await prepare(operations), load());
+    }
+    return ours.length * operations;
   });
-  const warmUpLogins = [FIRST_WARM_UP_LOGINS, WARM_UP_LOGINS] as const;
-  const heading = { concurrency, logins, rounds, warmUpLogins, stores: stores.descriptions };
-  process.stdout.write(`${toTable(heading, results)}${counts}`);
+  const warmUpOperations = [FIRST_WARM_UP, WARM_UP] as const;
+  const heading = {
+    concurrency,
+    operations,
+    rounds,
+    warmUpOperations,
+    stores: stores.descriptions,
+  };
+  const rows = [...measured.values()];
+  const ratios = toRatios(rows);
+  process.stdout.write(`${toTable(heading, rows, ratios)}${counts}`);
+  process.stderr.write(`${writeResults(heading, rows, ratios)}\n`);
 }
 
+const toNames = ({ name, kind, servers }: Scenario) => {
+  return { name, kind, servers: servers.map((server) => server.name) };
+};
+
 async function measure(
-  { servers, login }: Scenario,
-  codes: readonly string[],
+  { servers, perform }: Scenario,
+  inputs: readonly string[],
   load: LoadOptions,
 ): Promise<Round> {
   const readCpu = () =>
     Promise.all(servers.map((server) => server.metric("process_cpu_seconds_total")));
   const before = await readCpu();
-  const figures = await runLoad(login, codes, load);
+  const figures = await runLoad(perform, inputs, load);
   const after = await readCpu();
   const cpuMicroseconds = servers.map((_, index) => {
     const seconds = (after[index] as number) - (before[index] as number);
-    return (seconds * 1e6) / codes.length;
+    return (seconds * 1e6) / inputs.length;
   });
   return { ...figures, cpuMicroseconds };
 }

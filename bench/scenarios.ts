@@ -1,86 +1,74 @@
-import { Pool } from "undici";
-import { createIdentityClient, type IdentityCallError } from "../src/client.ts";
+import type { CodeSource } from "./codes.ts";
+import { type Login, loginOverConnect, loginOverGrpc, loginOverHttp } from "./logins.ts";
 import type { ServerProcess } from "./processes.ts";
 import type { Stage } from "./stage.ts";
 
-/** One way to log in. */
+/** One thing that is measured. */
 export interface Scenario {
   name: string;
+  /** A returning login of ours; what it is compared with; another operation of ours. */
+  kind: "login" | "baseline" | "operation";
   /** Those whose CPU is told. */
   servers: ServerProcess[];
-  /** Logs a known person in; rejects where that fails. */
-  login(code: string): Promise<void>;
-  /** Nobody is really logged in. */
-  isEcho: boolean;
+  /** What to perform it with, so many times: codes or tokens. */
+  prepare(count: number): Promise<string[]>;
+  /** Rejects where it fails. */
+  perform(input: string): Promise<void>;
 }
 
-const CALL_TIMEOUT_MS = 10_000;
+export interface Scenarios {
+  scenarios: Scenario[];
+  /** What registers the people who return, once on each database. */
+  registrations: Scenario["perform"][];
+}
 
-/** The scenarios in the order of the table, and the login of somebody new. */
+/** The logins in the order of the table, each beside what it is compared with. */
 export function createScenarios(
   opened: AsyncDisposableStack,
-  { appId, echo, identity, gateway, all }: Stage,
-  concurrency: number,
-): { scenarios: Scenario[]; registration: Scenario["login"] } {
+  { appId, servers }: Stage,
+  { issueCodes, connections }: { issueCodes: CodeSource; connections: number },
+): Scenarios {
+  const { echo, floor, hop, original, identity, gateway, all } = servers;
+  const overHttp = (server: ServerProcess) => loginOverHttp(opened, server, { appId, connections });
+  const scenario =
+    (kind: Scenario["kind"]) =>
+    (name: string, of: ServerProcess[], login: Login): Scenario => {
+      const perform = expecting(false, login);
+      return { name, kind, servers: of, prepare: issueCodes, perform };
+    };
+  const [ours, baseline] = [scenario("login"), scenario("baseline")];
   const overGrpc = loginOverGrpc(opened, identity, appId);
-  const overHttp = (server: ServerProcess) => loginOverHttp(opened, server, appId, concurrency);
-  const scenario = (name: string, servers: ServerProcess[], login: Login, isEcho = false) => {
-    return { name, servers, login: expecting(false, login), isEcho };
-  };
-  return {
-    scenarios: [
-      scenario("grpc-js echo", [echo], loginOverGrpc(opened, echo, appId), true),
-      scenario("identity, gRPC", [identity], overGrpc),
-      scenario("gateway and identity, HTTP", [gateway, identity], overHttp(gateway)),
-      scenario("all in one, HTTP", [all], overHttp(all)),
-    ],
-    registration: expecting(true, overGrpc),
-  };
+  const scenarios = [
+    baseline(NAMES.echo, [echo], loginOverGrpc(opened, echo, appId)),
+    baseline(NAMES.floor, [floor], loginOverGrpc(opened, floor, appId)),
+    ours(NAMES.grpc, [identity], overGrpc),
+    ours(NAMES.connect, [identity], loginOverConnect(opened, identity, appId)),
+    baseline(NAMES.hop, [hop], overHttp(hop)),
+    ours(NAMES.gateway, [gateway, identity], overHttp(gateway)),
+    ours(NAMES.all, [all], overHttp(all)),
+  ];
+  const registrations = [expecting(true, overGrpc)];
+  if (original) {
+    const login = overHttp(original);
+    scenarios.push(baseline(NAMES.original, [original], login));
+    registrations.push(expecting(true, login));
+  }
+  return { scenarios, registrations };
 }
 
-/** Tells whether the person was new. */
-type Login = (code: string) => Promise<boolean>;
+/** The rows that ratios are made of. */
+export const NAMES = {
+  echo: "grpc-js echo",
+  floor: "the floor, gRPC",
+  grpc: "identity, gRPC",
+  connect: "identity, Connect",
+  hop: "Hono and grpc-js before the echo",
+  gateway: "gateway and identity, HTTP",
+  all: "all in one, HTTP",
+  original: "the original design, HTTP",
+} as const;
 
-function loginOverGrpc(opened: AsyncDisposableStack, server: ServerProcess, appId: string): Login {
-  const target = String(server.addresses.grpc);
-  const client = opened.adopt(createIdentityClient({ target, timeoutMs: CALL_TIMEOUT_MS }), (it) =>
-    it.close(),
-  );
-  return async (code) => {
-    try {
-      return (await client.miniLogin({ code, appId })).isNewUser;
-    } catch (error) {
-      const { reason, message } = error as IdentityCallError;
-      throw new Error(`${server.name} failed: ${reason}, ${message}`, { cause: error });
-    }
-  };
-}
-
-function loginOverHttp(
-  opened: AsyncDisposableStack,
-  server: ServerProcess,
-  appId: string,
-  connections: number,
-): Login {
-  const limits = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS };
-  const pool = opened.adopt(
-    new Pool(`http://${server.addresses.http}`, { connections, ...limits }),
-    (it) => it.destroy(),
-  );
-  return async (code) => {
-    const { statusCode, body } = await pool.request({
-      method: "POST",
-      path: "/api/v1/auth/mini-login",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ code, appId }),
-    });
-    const text = await body.text();
-    if (statusCode !== 200) throw new Error(`${server.name} failed: HTTP ${statusCode}, ${text}`);
-    return (JSON.parse(text) as { isNewUser: boolean }).isNewUser;
-  };
-}
-
-function expecting(isNew: boolean, login: Login): Scenario["login"] {
+function expecting(isNew: boolean, login: Login): Scenario["perform"] {
   return async (code) => {
     if ((await login(code)) === isNew) return;
     throw new Error(isNew ? "a new person was known" : "a known person was registered");

@@ -1,4 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+
+/** Of the service that verifies tokens. */
+export const CALLER_SECRET = randomBytes(32).toString("hex");
 
 /** What the system finds free. */
 export const FREE_PORT = "127.0.0.1:0";
@@ -24,6 +27,7 @@ export function createServiceEnv({ appId, databaseUrl, redisUrl, wechat }: Servi
     RATE_LIMIT_LOGIN: "100000000/1m",
     TRUSTED_PROXIES: "127.0.0.1",
     MASTER_KEYS: `bench:${randomBytes(32).toString("base64")}`,
+    RPC_CALLERS: `bench:${createHash("sha256").update(CALLER_SECRET).digest("hex")}:directory`,
     GRPC_LISTEN: FREE_PORT,
     CONNECT_LISTEN: FREE_PORT,
     GATEWAY_LISTEN: FREE_PORT,

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createDatabase } from "../test/support/database.ts";
 import { forgetApp } from "../test/support/forget-app.ts";
 import { type Command, runToEnd, type ServerProcess, startServer } from "./processes.ts";
@@ -9,11 +10,17 @@ export interface Stage {
   /** The bench's own mini program and database: what is theirs is nobody else's. */
   appId: string;
   database: string;
-  wechat: ServerProcess;
-  echo: ServerProcess;
-  identity: ServerProcess;
-  gateway: ServerProcess;
-  all: ServerProcess;
+  servers: {
+    wechat: ServerProcess;
+    identity: ServerProcess;
+    gateway: ServerProcess;
+    all: ServerProcess;
+    echo: ServerProcess;
+    floor: ServerProcess;
+    hop: ServerProcess;
+    /** Undefined where its packages are not installed: `npm ci` in bench/baselines/original. */
+    original: ServerProcess | undefined;
+  };
 }
 
 /** Starts them on a fresh database; `opened` ends them and removes what they wrote. */
@@ -38,11 +45,19 @@ export async function startStage(
   const gateway = await start("gateway", [MAIN, "gateway"], { ...env, ...target });
   const all = await start("all", [MAIN, "all"], env);
   const echo = await start("echo", [ECHO], {});
-  return { appId, database: database.name, wechat: simulator, echo, identity, gateway, all };
+  const floor = await start("floor", [FLOOR], env);
+  const hop = await start("hop", [HOP], { IDENTITY_GRPC_TARGET: String(echo.addresses.grpc) });
+  const isInstalled = existsSync(new URL("node_modules", ORIGINAL));
+  const original = isInstalled ? await start("original", [ORIGINAL], env) : undefined;
+  const servers = { wechat: simulator, identity, gateway, all, echo, floor, hop, original };
+  return { appId, database: database.name, servers };
 }
 
 type Env = Readonly<Record<string, string>>;
 
 const MAIN = new URL("../src/main.ts", import.meta.url);
 const ECHO = new URL("./echo-server.ts", import.meta.url);
+const FLOOR = new URL("./baselines/floor.ts", import.meta.url);
+const HOP = new URL("./baselines/hop.ts", import.meta.url);
+const ORIGINAL = new URL("./baselines/original/server.js", import.meta.url);
 const WECHAT = new URL("./wechat-server.ts", import.meta.url);

@@ -1,59 +1,65 @@
 import { availableParallelism } from "node:os";
-import type { LoadFigures } from "./load.ts";
 import type { Options } from "./options.ts";
-import type { Scenario } from "./scenarios.ts";
-
-/** What one round of one scenario measured. */
-export interface Round extends LoadFigures {
-  /** Microseconds per login of each of the scenario's servers. */
-  cpuMicroseconds: number[];
-}
+import type { Ratio } from "./ratios.ts";
+import { type Row, summarise, sumOfCpu } from "./rows.ts";
 
 export interface Heading extends Options {
-  warmUpLogins: readonly [atFirst: number, beforeEachRound: number];
+  warmUpOperations: readonly [atFirst: number, beforeEachRound: number];
   stores: string[];
 }
 
-/** The table as text: for each figure the median of the rounds. */
-export function toTable(heading: Heading, results: ReadonlyMap<Scenario, Round[]>): string {
-  const { logins, rounds, concurrency, warmUpLogins, stores } = heading;
-  const [atFirst, beforeEachRound] = warmUpLogins;
-  const rows = [...results].map(([scenario, measured]) => toRow(scenario, measured));
-  const head = ["", "logins/s", "min-max", "p50 ms", "p99 ms", "server CPU µs per login"];
+/** The tables as text: for each figure the median of the rounds. */
+export function toTable(heading: Heading, rows: readonly Row[], ratios: readonly Ratio[]): string {
+  const { operations, rounds, concurrency, warmUpOperations, stores } = heading;
+  const [atFirst, beforeEachRound] = warmUpOperations;
+  const head = [
+    "",
+    "per s",
+    "min-max",
+    "p50 ms",
+    "p99 ms",
+    "at half: p50",
+    "p99",
+    "CPU µs, min-max",
+  ];
   return `
-Returning logins: the median of ${rounds} rounds of ${logins} each, ${concurrency} at a time, after ${atFirst} to
-warm up and ${beforeEachRound} more before each round. ${availableParallelism()} cores for everything: each server is a process
-of its own, and logs at info; the simulator, the databases and the load generator run beside
-them. The load generator's own pauses are part of every p99: the echo shows how much.
+The median of ${rounds} rounds of ${operations} operations each, ${concurrency} at a time, all scenarios in turns,
+after ${atFirst} to warm up and ${beforeEachRound} more before each round. What is no operation by name is a returning login.
+${availableParallelism()} cores for everything: each server is a process of its own, ours log at info; the
+simulator, the databases and the load generator run beside them. The load generator's own pauses are
+part of every p99: the echo shows how much. CPU is that of the servers in the row, per operation.
 Node ${process.versions.node}, ${stores.join(", ")}.
 
-${align([head, ...rows])}
+${align([head, ...rows.map(toCells)])}
+
+${align([["", "median", "min-max", "target", ""], ...ratios.map(toRatioCells)])}
 
 `;
 }
 
-function toRow({ name, servers }: Scenario, measured: readonly Round[]): string[] {
-  const figure = (of: (round: Round) => number) => measured.map(of).sort((a, b) => a - b);
-  const perSecond = figure(({ loginsPerSecond }) => loginsPerSecond);
-  const cpu = servers.map((server, index) => {
-    return { name: server.name, us: median(figure((round) => round.cpuMicroseconds[index] ?? 0)) };
+function toCells(row: Row): string[] {
+  const perSecond = summarise(row, ({ loginsPerSecond }) => loginsPerSecond);
+  const cpu = summarise(row, sumOfCpu);
+  const parts = row.servers.map((name, index) => {
+    return `${name} ${whole(summarise(row, ({ cpuMicroseconds: it }) => it[index] ?? 0).median)}`;
   });
-  const parts = cpu.map((part) => `${part.name} ${whole(part.us)}`).join(" + ");
-  const sum = whole(cpu.reduce((total, { us }) => total + us, 0));
+  const { atHalfLoad } = row;
+  const range = `${whole(cpu.median)}, ${whole(cpu.min)}-${whole(cpu.max)}`;
   return [
-    name,
-    whole(median(perSecond)),
-    `${whole(perSecond[0] ?? 0)}-${whole(perSecond.at(-1) ?? 0)}`,
-    median(figure(({ p50Ms }) => p50Ms)).toFixed(1),
-    median(figure(({ p99Ms }) => p99Ms)).toFixed(1),
-    cpu.length > 1 ? `${sum} = ${parts}` : sum,
+    row.name,
+    whole(perSecond.median),
+    `${whole(perSecond.min)}-${whole(perSecond.max)}`,
+    summarise(row, ({ p50Ms }) => p50Ms).median.toFixed(1),
+    summarise(row, ({ p99Ms }) => p99Ms).median.toFixed(1),
+    atHalfLoad?.p50Ms.toFixed(1) ?? "",
+    atHalfLoad?.p99Ms.toFixed(1) ?? "",
+    parts.length > 1 ? `${range} (${parts.join(" + ")})` : range,
   ];
 }
 
-function median(sorted: readonly number[]): number {
-  const middle = (sorted.length - 1) / 2;
-  const [low = 0, high = 0] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
-  return (low + high) / 2;
+function toRatioCells({ name, value, spread: [min, max], target, isMet }: Ratio): string[] {
+  const range = `${min.toFixed(2)}-${max.toFixed(2)}`;
+  return [name, value.toFixed(2), range, target, isMet ? "met" : "MISSED"];
 }
 
 function whole(value: number): string {
