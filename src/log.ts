@@ -4,6 +4,9 @@ import { StartError } from "./start-error.ts";
 
 export type { Logger };
 
+/** Lines are written together: one at a time, each costs a call of the system. What is left is written at the exit. */
+const BUFFER = { minLength: 4_096, periodicFlush: 100 };
+
 /** JSON lines on stdout, pretty on a terminal. Secrets never get here: errors are cut to their shape. */
 export function createLogger(
   config: LogConfig,
@@ -21,8 +24,10 @@ export function createLogger(
     errorKey: "",
   };
   if (destination) return pino(options, destination);
-  const pretty = process.stdout.isTTY && isInstalled("pino-pretty");
-  return pino(pretty ? { ...options, transport: { target: "pino-pretty" } } : options);
+  if (process.stdout.isTTY && isInstalled("pino-pretty")) {
+    return pino({ ...options, transport: { target: "pino-pretty" } });
+  }
+  return pino(options, pino.destination({ ...BUFFER, dest: 1, sync: false }));
 }
 
 /** It is not in the container, which may well have a terminal. */

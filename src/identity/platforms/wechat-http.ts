@@ -9,6 +9,7 @@ import {
 } from "cockatiel";
 import { type Dispatcher, Pool } from "undici";
 import type { WechatConfig } from "../../config.ts";
+import { limitTime } from "../../time-limit.ts";
 import { traced } from "../../tracing.ts";
 import { IdentityError } from "../errors.ts";
 import { badResponse, busy, errcodeOf, ofErrcode, SYSTEM_BUSY } from "./wechat-errors.ts";
@@ -74,8 +75,10 @@ export function createWechatHttp(
     keepAliveTimeout: 10_000,
   });
   const ask = async (request: Dispatcher.RequestOptions, signal: AbortSignal) => {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const attempt = () => send(pool, { ...request, signal: within }, signal);
+    using limit = limitTime(signal, timeoutMs, (why) => {
+      return why === "gone" ? signal.reason : new Error("WeChat took too long");
+    });
+    const attempt = () => send(pool, { ...request, signal: limit.signal }, signal);
     const once = async () => {
       // While one tries, the others do not wait for it.
       if (breaker.state === CircuitState.HalfOpen) throw busy(new BrokenCircuitError());
@@ -90,7 +93,7 @@ export function createWechatHttp(
       attributes: { "url.path": path },
     } as const;
     try {
-      return await traced(span, () => again.execute(once, within));
+      return await traced(span, () => again.execute(once, limit.signal));
     } catch (cause) {
       const error = cause instanceof BrokenCircuitError ? busy(cause) : cause;
       reason = error instanceof IdentityError ? error.reason : "INTERNAL";

@@ -4,6 +4,7 @@ import type { RpcConfig } from "../../config.ts";
 import type { EventLoopWatch } from "../../event-loop.ts";
 import type { Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
+import { limitTime } from "../../time-limit.ts";
 import { traced } from "../../tracing.ts";
 import { type AuthenticateDeps, authenticate, type Principal } from "../authenticate.ts";
 import type { Caller, Callers } from "../callers.ts";
@@ -110,25 +111,17 @@ async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const timeoutMs = Math.min(call.timeoutMs ?? defaultTimeoutMs, maxTimeoutMs);
-  const controller = new AbortController();
-  const abort = () => controller.abort(new IdentityError("OVERLOADED", "the call was cancelled"));
-  const expire = () => {
-    const message = "the deadline was reached";
-    controller.abort(new IdentityError("OVERLOADED", message, { retryAfterMs: 1_000 }));
-  };
-  const timer = setTimeout(expire, Math.max(timeoutMs, 0));
-  if (call.signal.aborted) abort();
-  call.signal.addEventListener("abort", abort, { once: true });
+  using limit = limitTime(call.signal, timeoutMs, (why) =>
+    why === "gone"
+      ? new IdentityError("OVERLOADED", "the call was cancelled")
+      : new IdentityError("OVERLOADED", "the deadline was reached", { retryAfterMs: 1_000 }),
+  );
+  const { signal } = limit;
   const ended = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener("abort", () => reject(controller.signal.reason));
+    signal.addEventListener("abort", () => reject(signal.reason));
   });
-  try {
-    controller.signal.throwIfAborted();
-    return await Promise.race([work(controller.signal), ended]);
-  } finally {
-    clearTimeout(timer);
-    call.signal.removeEventListener("abort", abort);
-  }
+  signal.throwIfAborted();
+  return await Promise.race([work(signal), ended]);
 }
 
 function toIdentityError(error: unknown): IdentityError {
