@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 import { askGateway } from "../support/wires.ts";
 
 let service: TestService;
@@ -63,7 +64,7 @@ it("gives one address 1,024 sockets, another one its own, and what was closed ba
   };
   expect(await answers("127.0.0.3")).toBe(true);
   for (const socket of sockets) socket.destroy();
-  await vi.waitUntil(() => answers("127.0.0.2").catch(() => false), { timeout: 20_000 });
+  await until(() => answers("127.0.0.2").catch(() => false));
 });
 
 /** What only looks like a host: as a URL it is none. */

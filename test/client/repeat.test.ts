@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createIdentityClient, type IdentityClient } from "../../src/client.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 let service: TestService;
 let proxy: FaultProxy;
@@ -28,7 +29,7 @@ async function losingReply<T>(call: () => Promise<T>, isDone: () => Promise<bool
   proxy.mute();
   const running = call();
   running.catch(() => {});
-  await vi.waitUntil(isDone, { timeout: 10_000 });
+  await until(isDone);
   proxy.cut();
   proxy.heal();
   return running;

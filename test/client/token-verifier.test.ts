@@ -5,6 +5,7 @@ import { createTokenVerifier, type TokenVerifier } from "../../src/client.ts";
 import { closeServer, listen } from "../../src/listen.ts";
 import { forgeTokens } from "../support/forged-tokens.ts";
 import { startService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const ISSUER = "https://id.example.com";
 
@@ -105,7 +106,7 @@ it("forgets a key that is published no more, and makes nobody wait for that", as
   published = [second.jwk];
   pass(600_000);
   expect(await reasonOf(token)).toBe("OK");
-  await vi.waitUntil(async () => (await reasonOf(token)) === "TOKEN_INVALID");
+  await until(async () => (await reasonOf(token)) === "TOKEN_INVALID");
   expect(asked).toBe(2);
 });
 

@@ -1,5 +1,6 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { startService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const CALLS = 1_000;
 const LATENCY_MS = 400;
@@ -25,11 +26,11 @@ it("cancelled calls: of 1,000 logins given up while WeChat thinks or in line non
     ),
   );
   // As many as may ask WeChat at a time do, and the others stand in line.
-  await vi.waitUntil(() => service.simulator.calls >= asked + 64);
+  await until(() => service.simulator.calls >= asked + 64);
   gone.abort();
   const outcomes = await Promise.all(logins);
   const cancelled = () => service.logs.filter(({ reason }) => reason === "OVERLOADED").length;
-  await vi.waitUntil(() => cancelled() === CALLS, { timeout: 20_000 });
+  await until(() => cancelled() === CALLS);
   expect(new Set(outcomes)).toEqual(new Set(["out"]));
 
   // One login after another: what WeChat held back would have come by the end of the second.

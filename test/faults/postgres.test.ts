@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 import { type AnyCall, askGateway, RPC_WIRES, refusalOf } from "../support/wires.ts";
 
 let proxy: FaultProxy;
@@ -33,7 +34,7 @@ it.each([
   ["stall", "login", login],
   ["stall", "profile", getProfile],
 ] as const)("PostgreSQL away (%s, %s): a clear error, and recovery", async (fault, _, call) => {
-  await vi.waitUntil(() => succeeds(call), { timeout: 20_000 });
+  await until(() => succeeds(call));
   // Enough to have every connection open, and then to have every one wait.
   const many = () => Promise.all(Array.from({ length: 24 }, () => succeeds(call)));
   expect(await many()).not.toContain(false);
@@ -50,7 +51,7 @@ it.each([
   expect(await response.json()).toMatchObject({ reason: "STORAGE_UNAVAILABLE" });
   expect((await service.identity.health()).ready).toBe(false);
   proxy.heal();
-  await vi.waitUntil(() => succeeds(call), { timeout: 20_000 });
+  await until(() => succeeds(call));
   expect((await service.identity.health()).ready).toBe(true);
 });
 
@@ -62,7 +63,7 @@ it("serves the public keys and refuses bad tokens without PostgreSQL", async () 
 });
 
 it("gets over connections that the server ended, without an error", async () => {
-  await vi.waitUntil(() => succeeds(getProfile), { timeout: 20_000 });
+  await until(() => succeeds(getProfile));
   await service.sql`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'mini-identity'`;

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { IdentityCallError } from "../../src/client.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 let service: TestService;
 let nowMs = Date.now();
@@ -11,7 +12,7 @@ afterAll(() => service?.[Symbol.asyncDispose]());
 beforeEach(async () => {
   service.simulator.faults.clear();
   nowMs += 60_000;
-  await vi.waitUntil(() => login("warm").then(Boolean, () => false), { timeout: 20_000 });
+  await until(() => login("warm").then(Boolean, () => false));
 });
 
 const login = (person: string, code = service.code(person)) => service.grpc.miniLogin({ code });
@@ -47,7 +48,7 @@ it("leaves a WeChat alone that does not answer, and says so at once, until it is
   await service.grpc.refreshToken({ refreshToken });
   await service.directory.verifyToken({ accessToken });
   service.simulator.faults.clear();
-  await vi.waitUntil(() => login("alice").then(Boolean, () => false), { timeout: 20_000 });
+  await until(() => login("alice").then(Boolean, () => false));
 });
 
 it("gets nearly everybody in while WeChat is busy for 30 % of the calls", async () => {

@@ -4,6 +4,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import { IdentityCallError } from "../../src/client.ts";
 import { createDoor } from "../../src/gateway/door.ts";
 import { createGateway } from "../../src/gateway/index.ts";
+import { until } from "../support/until.ts";
 import { config, fakeIdentity, log, metrics } from "./fake-identity.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -65,7 +66,7 @@ it("lets no more than 1,024 logins be under way, and everything else in meanwhil
     statuses.push(answer.status);
     await answer.arrayBuffer();
   });
-  await vi.waitUntil(() => served.calls.length + statuses.length === 1_100, { timeout: 30_000 });
+  await until(() => served.calls.length + statuses.length === 1_100);
   expect(statuses).toEqual(new Array(76).fill(503));
   expect((await served.profile()).status).toBe(200);
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { toDatabaseConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/config-values.ts";
 import { type KeyRing, type KeyRingOptions, openKeyRing } from "../../src/identity/keys.ts";
@@ -7,6 +7,7 @@ import { createSecrets } from "../../src/identity/secrets.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";
 import { createSigningKeyStore } from "../../src/identity/store/signing-keys.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { until } from "../support/until.ts";
 
 let database: TestDatabase;
 let db: Db;
@@ -123,7 +124,7 @@ describe("a rotation", () => {
     const ring = await open();
     await age("created_at", "next", "8 seconds");
     const { kid, nextKid } = await rotate(ring);
-    await vi.waitUntil(() => other.signingKey().kid === kid);
+    await until(() => other.signingKey().kid === kid);
     expect(other.published().map((key) => key.kid)).toContain(nextKid);
   });
 

@@ -11,6 +11,7 @@ import { createSecrets } from "../../src/identity/secrets.ts";
 import { openSharedTokens, type SharedTokenCache } from "../../src/identity/store/shared-tokens.ts";
 import { tolerantly } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { until } from "../support/until.ts";
 
 const LIFE_SECONDS = 7_200;
 const secrets = createSecrets([{ kid: "k1", key: randomBytes(32) }]);
@@ -49,7 +50,7 @@ afterAll(async () => {
 beforeEach(async () => {
   proxy.heal();
   nowMs = Date.now();
-  await vi.waitUntil(() => connections.every(({ status }) => status === "ready"), 10_000);
+  await until(() => connections.every(({ status }) => status === "ready"));
 });
 
 const keyOf = (appId: string) => `identity:wechat_token:${appId}`;
@@ -155,7 +156,7 @@ describe("the lease", () => {
     const { app, cache } = start();
     const release = await cache.lease(app.appId, 200);
     expect(await cache.lease(app.appId, 200)).toBeUndefined();
-    await vi.waitUntil(async () => !(await direct.exists(leaseOf(app.appId))));
+    await until(async () => !(await direct.exists(leaseOf(app.appId))));
     expect(await cache.lease(app.appId, 30_000)).toBeTypeOf("function");
     await release?.();
     expect(await direct.pttl(leaseOf(app.appId))).toBeGreaterThan(20_000);
@@ -198,13 +199,10 @@ describe("renewal", () => {
     );
     expect(performance.now() - sinceMs).toBeLessThan(400);
     expect(new Set(got)).toEqual(new Set(["token-1"]));
-    await vi.waitUntil(
-      async () => {
-        const after = await Promise.all(processes.map((it) => it.get(app, signal)));
-        return after.every((token) => token === "token-2");
-      },
-      { timeout: 5_000 },
-    );
+    await until(async () => {
+      const after = await Promise.all(processes.map((it) => it.get(app, signal)));
+      return after.every((token) => token === "token-2");
+    });
     expect(wechat.calls).toHaveLength(2);
   });
 
@@ -214,14 +212,14 @@ describe("renewal", () => {
     nowMs += LIFE_SECONDS * 900;
     wechat.error = new IdentityError("UPSTREAM_BUSY", "busy");
     expect(await one.get(app, signal)).toBe("token-1");
-    await vi.waitUntil(() => onError.mock.calls.length === 1);
+    await until(() => onError.mock.calls.length === 1);
     expect(await one.get(app, signal)).toBe("token-1");
     await sleep(100);
     expect(wechat.calls).toHaveLength(2);
     wechat.error = undefined;
     nowMs += 10_000;
     expect(await one.get(app, signal)).toBe("token-1");
-    await vi.waitUntil(async () => (await one.get(app, signal)) === "token-3");
+    await until(async () => (await one.get(app, signal)) === "token-3");
   });
 
   it("is waited for once the token is over", async () => {
@@ -306,7 +304,7 @@ describe("a token that WeChat refuses", () => {
     nowMs += LIFE_SECONDS * 800;
     wechat.same = "token-1";
     await one.get(app, signal);
-    await vi.waitUntil(() => wechat.calls.length === 2);
+    await until(() => wechat.calls.length === 2);
     wechat.same = undefined;
     expect(await one.renew(app, "token-1", signal)).toBe("token-3");
     expect(await one.get(app, signal)).toBe("token-3");

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 let proxy: FaultProxy;
 let service: TestService;
@@ -91,9 +92,7 @@ it("lets a login succeed whose database failed after the exchange, with one call
     proxy.cut();
     await expect(logIn(code, KEY)).rejects.toMatchObject({ reason: "STORAGE_UNAVAILABLE" });
     proxy.heal();
-    const login = await vi.waitUntil(() => logIn(code, KEY).catch(() => undefined), {
-      timeout: 20_000,
-    });
+    const login = await until(() => logIn(code, KEY).catch(() => undefined));
     expect(login.isNewUser).toBe(true);
   });
   expect(calls).toBe(1);

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type MiniAppConfig, toIdentityConfig } from "../../src/config.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 import { askGateway, RPC_WIRES, refusalOf } from "../support/wires.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mini-apps-"));
@@ -99,7 +100,7 @@ it("takes other mini programs without losing a call", async () => {
   const before = service.simulator.calls;
   const code = service.simulator.issueCode("erin", second.appId);
   const running = service.grpc.miniLogin({ code, appId: second.appId });
-  await vi.waitUntil(() => service.simulator.calls > before);
+  await until(() => service.simulator.calls > before);
   service.identity.reload({ miniApps: [first] });
   expect((await running).isNewUser).toBe(true);
   service.simulator.faults.clear();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 let service: TestService;
 beforeAll(async () => {
@@ -34,7 +35,7 @@ describe("a deadline", () => {
     slow();
     const call = service.grpc.miniLogin({ code: service.code("alice") }, { timeoutMs: 150 });
     await expect(call).rejects.toMatchObject({ reason: "OVERLOADED" });
-    await vi.waitUntil(() => lastCall()?.reason === "OVERLOADED" && lastCall()?.wire === "grpc");
+    await until(() => lastCall()?.reason === "OVERLOADED" && lastCall()?.wire === "grpc");
   });
 
   it("of WeChat ends the call with UPSTREAM_BUSY before the caller's own", async () => {
@@ -49,28 +50,31 @@ it("gives up the call to WeChat when the caller goes away", async () => {
   const before = service.simulator.calls;
   const gone = new AbortController();
   const call = post({}, gone.signal);
-  await vi.waitUntil(() => service.simulator.calls > before);
+  await until(() => service.simulator.calls > before);
   gone.abort();
   await expect(call).rejects.toThrow();
-  await vi.waitUntil(() => lastCall()?.reason === "OVERLOADED");
+  await until(() => lastCall()?.reason === "OVERLOADED");
 });
 
 it("refuses what would wait too long a line, and profiles go on meanwhile", async () => {
-  const { accessToken: token } = await service.grpc.miniLogin({ code: service.code("alice") });
-  slow();
-  const before = service.simulator.calls;
+  // Those that run are not to end, and make room, before everybody has come.
+  await using patient = await startService({ wechatTimeoutMs: 30_000 });
+  const { simulator, grpc, identity, code } = patient;
+  const { accessToken: token } = await grpc.miniLogin({ code: code("alice") });
+  simulator.faults.set({ latencyMs: 600_000 });
+  const before = simulator.calls;
   const gone = new AbortController();
   const logins = Array.from({ length: 64 + 1_024 }, () => {
     const options = { timeoutMs: 10_000, signal: gone.signal };
-    return service.identity.client.miniLogin({ code: service.code("x") }, options).catch(() => {});
+    return identity.client.miniLogin({ code: code("x") }, options).catch(() => {});
   });
-  await vi.waitUntil(() => service.simulator.calls >= before + 64);
-  const refused = service.identity.client.miniLogin({ code: service.code("x") });
+  await until(() => simulator.calls >= before + 64);
+  const refused = identity.client.miniLogin({ code: code("x") });
   await expect(refused).rejects.toMatchObject({ reason: "OVERLOADED", retryAfterMs: 1_000 });
-  expect((await service.grpc.getProfile({}, { token })).user?.id).toBeDefined();
+  expect((await grpc.getProfile({}, { token })).user?.id).toBeDefined();
   // Nobody of the line was let in.
   await sleep(0);
-  expect(service.simulator.calls).toBe(before + 64);
+  expect(simulator.calls).toBe(before + 64);
   gone.abort();
   await Promise.all(logins);
 });

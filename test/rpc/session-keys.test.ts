@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { Code } from "@connectrpc/connect";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CALLER_SECRET, startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const OPENID = "oSLOWandFAST";
 const OLDER = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -41,7 +42,7 @@ it("keeps the key of the exchange that began later, whichever ends first", async
   const before = service.simulator.calls;
   answer(OLDER, 500);
   const slow = service.grpc.miniLogin({ code: service.code("x") });
-  await vi.waitUntil(() => service.simulator.calls > before);
+  await until(() => service.simulator.calls > before);
   answer(NEWER, 0);
   await service.grpc.miniLogin({ code: service.code("x") });
   expect(await isKept(NEWER)).toBe(true);

@@ -32,6 +32,8 @@ export interface ServiceOptions {
   throughDatabase?: (url: string) => Promise<string>;
   /** The clock of tokens and of WeChat's codes. */
   now?: () => number;
+  /** In place of the service's own: for what a busy machine may take longer for. */
+  wechatTimeoutMs?: number;
 }
 
 /** Of the caller `tests`. */
@@ -80,6 +82,7 @@ export async function startService({
   env = {},
   now,
   throughDatabase = async (url) => url,
+  wechatTimeoutMs,
 }: ServiceOptions = {}): Promise<TestService> {
   await using opened = new AsyncDisposableStack();
   const database = opened.use(await createDatabase(inject("databaseUrl"), inject("template")));
@@ -107,6 +110,7 @@ export async function startService({
   const metrics = createMetrics();
   const dependencies = { log, metrics, ...(now ? { now } : {}) };
   const config = toIdentityConfig(full);
+  if (wechatTimeoutMs !== undefined) config.wechat.timeoutMs = wechatTimeoutMs;
   const { miniApps } = config;
   const identity = opened.use(await createIdentity(config, dependencies));
   const target = identity.addresses.grpc;
