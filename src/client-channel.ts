@@ -27,6 +27,8 @@ export interface ChannelConfig {
   target: string;
   /** Plain text when absent. */
   tls?: TlsConfig;
+  /** To each address: more than 1 where identity is several WORKERS behind it. By default 1. */
+  connections?: number;
 }
 
 /** Between two tries to connect to a replica; give or take a fifth. */
@@ -40,13 +42,46 @@ const CHANNEL_OPTIONS = {
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
 };
 
-/** A connection to each replica of the target, made when it is needed. */
-export function openChannel({ target, tls }: ChannelConfig): Client {
+/** The connections to the replicas of a target. */
+export interface Channel {
+  /** Whose turn it is, of those that are connected if there are any. */
+  next(): Client;
+  /** Whether a call could be sent; waits for a connection up to `timeoutMs`. */
+  isReady(timeoutMs: number): Promise<boolean>;
+  close(): void;
+}
+
+/** A connection to each replica of the target (or several), made when it is needed. */
+export function openChannel({ target, tls, connections = 1 }: ChannelConfig): Channel {
   const name = tls?.serverName;
-  return new Client(target, toCredentials(tls), {
+  const options = {
     ...CHANNEL_OPTIONS,
     ...(name ? { "grpc.ssl_target_name_override": name, "grpc.default_authority": name } : {}),
-  });
+    // Otherwise grpc-js would have them share one.
+    ...(connections > 1 ? { "grpc.use_local_subchannel_pool": 1 } : {}),
+  };
+  const credentials = toCredentials(tls);
+  const clients = Array.from(
+    { length: connections },
+    () => new Client(target, credentials, options),
+  );
+  let turn = 0;
+  const next = () => {
+    turn = (turn + 1) % clients.length;
+    const inTurn = [...clients.slice(turn), ...clients.slice(0, turn)];
+    return (inTurn.find(isConnected) ?? inTurn[0]) as Client;
+  };
+  return {
+    next,
+    isReady: (timeoutMs) => {
+      return new Promise((resolve) => {
+        next().waitForReady(Date.now() + timeoutMs, (error) => resolve(!error));
+      });
+    },
+    close: () => {
+      for (const client of clients) client.close();
+    },
+  };
 }
 
 function toCredentials(tls: TlsConfig | undefined): ChannelCredentials {
@@ -77,15 +112,16 @@ export interface RepeatOptions {
 
 /** Makes a call, and makes it again, three times in all, while that may help and the time is not up. */
 export async function repeat<T>(
-  channel: Client,
-  send: () => Promise<T>,
+  channel: Channel,
+  send: (client: Client) => Promise<T>,
   { endMs, signal, isRepeatable }: RepeatOptions,
 ): Promise<T> {
   const connectEndMs = Math.min(endMs, Date.now() + CONNECT_WAIT_MS);
   for (let number = 1; ; number++) {
-    await connected(channel, connectEndMs);
+    const client = channel.next();
+    if (!isConnected(client)) await connected(client, connectEndMs);
     try {
-      return await send();
+      return await send(client);
     } catch (error) {
       const { isUnsent, isUnanswered } = readFailure(error as ServiceError);
       // Of many who failed together not all come back together.
@@ -99,8 +135,12 @@ export async function repeat<T>(
   }
 }
 
+/** Begins to connect where it is not; in time, it is. */
+function isConnected(client: Client): boolean {
+  return client.getChannel().getConnectivityState(true) === connectivityState.READY;
+}
+
 /** Resolves when a call can be sent, or will have to fail. */
-async function connected(channel: Client, connectEndMs: number): Promise<void> {
-  if (channel.getChannel().getConnectivityState(true) === connectivityState.READY) return;
-  await new Promise<void>((resolve) => channel.waitForReady(connectEndMs, () => resolve()));
+function connected(client: Client, connectEndMs: number): Promise<void> {
+  return new Promise((resolve) => client.waitForReady(connectEndMs, () => resolve()));
 }

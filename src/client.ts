@@ -125,7 +125,7 @@ function createClient<Service extends DescService>(
 ): ClientOf<Service> {
   const channel = openChannel(config);
   const calls = service.methods.map((method) => {
-    const send = createSend(channel, service, method.localName);
+    const send = createSend(service, method.localName);
     const throttle = createThrottle();
     const call = async (request: object, options: CallOptions = {}) => {
       options.signal?.throwIfAborted();
@@ -136,7 +136,7 @@ function createClient<Service extends DescService>(
       const { signal } = options;
       const isRepeatable = mayRepeat(repeatable[method.localName], message);
       try {
-        const attempt = () => send(message, metadata, endMs, signal);
+        const attempt = (client: Client) => send(client, message, { metadata, endMs, signal });
         const reply = await repeat(channel, attempt, { endMs, signal, isRepeatable });
         throttle.done(false);
         return reply;
@@ -151,11 +151,8 @@ function createClient<Service extends DescService>(
   });
   return {
     ...Object.fromEntries(calls),
-    isReady: (waitMs: number) =>
-      new Promise((resolve) => {
-        channel.waitForReady(Date.now() + waitMs, (error) => resolve(!error));
-      }),
-    close: () => channel.close(),
+    isReady: channel.isReady,
+    close: channel.close,
   } as ClientOf<Service>;
 }
 
@@ -169,8 +166,15 @@ function overloaded(): IdentityCallError {
   return new IdentityCallError({ reason: "OVERLOADED", message, retryAfterMs: 1_000 });
 }
 
+/** How one attempt is made. */
+interface Sending {
+  metadata: Metadata;
+  endMs: number;
+  signal: AbortSignal | undefined;
+}
+
 /** One attempt; rejects with grpc-js's ServiceError. */
-function createSend(channel: Client, service: DescService, name: string) {
+function createSend(service: DescService, name: string) {
   const { path, requestSerialize, responseDeserialize } = toGrpcDefinition(service)[
     name
   ] as never as {
@@ -178,9 +182,9 @@ function createSend(channel: Client, service: DescService, name: string) {
     requestSerialize: (message: unknown) => Buffer;
     responseDeserialize: (bytes: Buffer) => unknown;
   };
-  return (message: object, metadata: Metadata, endMs: number, signal: AbortSignal | undefined) =>
+  return (client: Client, message: object, { metadata, endMs, signal }: Sending) =>
     new Promise((resolve, reject) => {
-      const running = channel.makeUnaryRequest(
+      const running = client.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,

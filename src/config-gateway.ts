@@ -1,5 +1,11 @@
 import ipaddr from "ipaddr.js";
-import { type Address, type Env, type RedisConfig, toRedisConfig } from "./config.ts";
+import {
+  type Address,
+  type Env,
+  type RedisConfig,
+  toRedisConfig,
+  toWorkerCount,
+} from "./config.ts";
 import { ConfigError, toAddress, toGrpcTarget, toSeconds } from "./config-values.ts";
 
 /** So many in each window. */
@@ -12,6 +18,8 @@ export interface GatewayConfig {
   listen: Address;
   /** A gRPC target, as `dns:///identity:50051`. */
   identityTarget: string;
+  /** To each address of the target: as many as there are WORKERS behind it. */
+  identityConnections: number;
   /** The deadline of one call to identity. */
   timeoutMs: number;
   maxBodyBytes: number;
@@ -27,6 +35,7 @@ export function toGatewayConfig(env: Env): GatewayConfig {
   return {
     listen: toAddress("GATEWAY_LISTEN", env.GATEWAY_LISTEN ?? "127.0.0.1:8080"),
     identityTarget: toGrpcTarget(env.IDENTITY_GRPC_TARGET ?? "127.0.0.1:50051"),
+    identityConnections: toWorkerCount(env),
     timeoutMs: 4_000,
     maxBodyBytes: 8 * 1024,
     trustedProxies: env.TRUSTED_PROXIES ? toTrustedProxies(env.TRUSTED_PROXIES) : [],

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import type { Address, CallerConfig, Env, MasterKey, Name, Scope } from "./config.ts";
 import { StartError } from "./start-error.ts";
 
@@ -81,6 +82,15 @@ export function toSeconds(name: string, value: string): number {
     throw new ConfigError(`${name} is not a duration such as 30s, 15m, 2h or 7d, 366d at most`);
   }
   return seconds;
+}
+
+/** More than a machine has cores. */
+const MAX_WORKERS = 256;
+
+export function toWorkers(value: string): number {
+  const count = value === "auto" ? availableParallelism() : Number(value);
+  if (/^(auto|[1-9]\d*)$/.test(value) && count <= MAX_WORKERS) return count;
+  throw new ConfigError(`WORKERS is not a number from 1 to ${MAX_WORKERS}, or auto`);
 }
 
 export function toMasterKeys(value: string): MasterKey[] {

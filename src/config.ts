@@ -11,6 +11,7 @@ import {
   toRedisUrl,
   toSeconds,
   toUrl,
+  toWorkers,
 } from "./config-values.ts";
 
 /** What a process is started as. */
@@ -144,6 +145,7 @@ const NAMES = [
   "TRUSTED_PROXIES",
   "RATE_LIMIT_LOGIN",
   "SIMULATOR_LISTEN",
+  "WORKERS",
   "DATA_DIR",
   "LOG_LEVEL",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -238,6 +240,11 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       maxWaitingCalls: 1_024,
     },
   };
+}
+
+/** How many processes identity is on this machine. */
+export function toWorkerCount(env: Env): number {
+  return toWorkers(env.WORKERS ?? "1");
 }
 
 export function toOpsListen(env: Env): Address {

@@ -1,11 +1,15 @@
+import cluster from "node:cluster";
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import type { LogConfig } from "./config.ts";
 import { StartError } from "./start-error.ts";
 
 export type { Logger };
 
-/** Lines are written together: one at a time, each costs a call of the system. What is left is written at the exit. */
-const BUFFER = { minLength: 4_096, periodicFlush: 100 };
+/**
+ * Lines are written together: one at a time, each costs a call of the system. What is left is written at
+ * the exit. No more at once than a pipe takes whole, as several workers may write into one.
+ */
+const BUFFER = { minLength: 3_500, maxWrite: 4_096, periodicFlush: 100 };
 
 /** JSON lines on stdout, pretty on a terminal. Secrets never get here: errors are cut to their shape. */
 export function createLogger(
@@ -16,7 +20,7 @@ export function createLogger(
 ): Logger {
   const options: LoggerOptions = {
     level: config.level,
-    base: { role },
+    base: { role, ...(cluster.worker ? { worker: cluster.worker.id } : {}) },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: describeError },

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Env,
@@ -10,8 +11,10 @@ import {
 } from "./config.ts";
 import { ConfigError } from "./config-values.ts";
 import { createLogger, describeError, type Logger } from "./log.ts";
-import { ROLES } from "./roles.ts";
+import { ROLES, type Running } from "./roles.ts";
 import { StartError } from "./start-error.ts";
+import { startRole } from "./start-role.ts";
+import { leaveSignalsToPrimary, workUntilStopped } from "./worker.ts";
 
 /** After this long a process that should be gone is ended. */
 const EXIT_TIMEOUT_MS = 25_000;
@@ -22,17 +25,31 @@ const LEAVE_MS = 3_000;
 async function main(role: Role, words: readonly string[]): Promise<void> {
   const env = readEnv();
   const log = createLogger(toLogConfig(env), role);
-  for (const name of likelyMisspellings()) log.warn({ event: "misspelling", name });
-  const stopped = untilSignal();
+  const stopped = cluster.isWorker ? undefined : untilSignal();
+  if (cluster.isWorker) leaveSignalsToPrimary();
+  else for (const name of likelyMisspellings()) log.warn({ event: "misspelling", name });
   await using _traces = await traceExport(env, role);
-  const running = await ROLES[role](env, log, words);
+  const running = await startRole(role, env, log, words);
   if (!running) {
     log.info({ event: "done" });
     return;
   }
-  if (!isProduction(env) && running.welcome) process.stderr.write(running.welcome);
-  if (running.reload) reloadOnHangup(running.reload, log);
-  log.info({ event: "ready", addresses: running.addresses });
+  await (stopped ? serve(running, stopped, env, log) : work(running, log));
+  log.info({ event: "stopped" });
+}
+
+/** Until a signal ends it. */
+async function serve(
+  running: Running,
+  stopped: Promise<string>,
+  env: Env,
+  log: Logger,
+): Promise<void> {
+  const { addresses, welcome, reload, replace } = running;
+  if (!isProduction(env) && welcome) process.stderr.write(welcome(addresses));
+  if (reload) onSignal("SIGHUP", "reloaded", reload, log);
+  if (replace) onSignal("SIGUSR2", "replaced", replace, log);
+  log.info({ event: "ready", addresses });
   const signal = await stopped;
   log.info({ event: "stopping", signal });
   setTimeout(() => process.exit(1), EXIT_TIMEOUT_MS).unref();
@@ -41,7 +58,14 @@ async function main(role: Role, words: readonly string[]): Promise<void> {
     await sleep(LEAVE_MS);
   }
   await running[Symbol.asyncDispose]();
-  log.info({ event: "stopped" });
+}
+
+/** One of WORKERS: until the primary ends it. */
+async function work(running: Running, log: Logger): Promise<void> {
+  log.info({ event: "working", pid: process.pid });
+  await workUntilStopped(running);
+  await running[Symbol.asyncDispose]();
+  process.disconnect();
 }
 
 /** Loaded only where it is wanted. */
@@ -50,12 +74,17 @@ async function traceExport(env: Env, role: Role): Promise<AsyncDisposable | unde
   return config && (await import("./trace-export.ts")).startTraceExport(config, role);
 }
 
-/** What cannot be read leaves everything as it was. */
-function reloadOnHangup(reload: () => Promise<void>, log: Logger): void {
-  process.on("SIGHUP", () => {
-    reload().then(
-      () => log.info({ event: "reloaded" }),
-      (err) => log.error({ event: "not reloaded", err }),
+/** Where it fails, everything stays as it was. */
+function onSignal(
+  signal: NodeJS.Signals,
+  event: "reloaded" | "replaced",
+  work: () => Promise<void>,
+  log: Logger,
+): void {
+  process.on(signal, () => {
+    work().then(
+      () => log.info({ event }),
+      (err) => log.error({ event: `not ${event}`, err }),
     );
   });
 }

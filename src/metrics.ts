@@ -1,4 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import cluster from "node:cluster";
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+} from "prom-client";
 
 export type CallLabel = "method" | "wire" | "reason";
 
@@ -39,6 +47,11 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  if (cluster.isWorker) {
+    // Answers the primary, which asks all workers.
+    AggregatorRegistry.setRegistries([registry]);
+    new AggregatorRegistry();
+  }
   collectDefaultMetrics({ register: registry });
   const seconds = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
     new Histogram({ name, help, labelNames, buckets: SECONDS, registers });
@@ -56,6 +69,7 @@ export function createMetrics(): Metrics {
         name: "identity_part_broken",
         help: "1 while a part is left alone because it failed too often.",
         labelNames: ["part"],
+        aggregator: "max",
         registers,
       }),
       databaseWait: seconds("identity_database_wait_seconds", "Wait for a connection.", []),
@@ -76,4 +90,10 @@ export function createMetrics(): Metrics {
     render: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+/** Those of all workers in one: sums, but for what is each one's own. */
+export function createWorkerMetrics(): Pick<Metrics, "render" | "contentType"> {
+  const registry = new AggregatorRegistry();
+  return { render: () => registry.clusterMetrics(), contentType: registry.contentType };
 }

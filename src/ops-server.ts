@@ -11,6 +11,12 @@ export interface Health {
   parts: Record<string, "up" | "degraded" | "down">;
 }
 
+/** What is told of a process. */
+export interface OpsSource {
+  metrics: Pick<Metrics, "render" | "contentType">;
+  health(): Promise<Health>;
+}
+
 export interface OpsServer {
   address: Address;
   close(): Promise<void>;
@@ -19,7 +25,7 @@ export interface OpsServer {
 /** `/healthz` (the process lives), `/readyz` (it can work), `/metrics`; never on a public address. */
 export async function startOpsServer(
   address: Address,
-  { metrics, health }: { metrics: Metrics; health: () => Promise<Health> },
+  { metrics, health }: OpsSource,
 ): Promise<OpsServer> {
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 10_000 },

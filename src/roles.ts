@@ -6,7 +6,6 @@ import {
   readEnv,
   toDatabaseConfig,
   toIdentityConfig,
-  toOpsListen,
   toSimulatorConfig,
 } from "./config.ts";
 import { toGatewayConfig } from "./config-gateway.ts";
@@ -15,19 +14,23 @@ import { createIdentity } from "./identity/index.ts";
 import { migrateDatabase } from "./identity/store/migrate.ts";
 import { formatAddress } from "./listen.ts";
 import type { Logger } from "./log.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
-import { type Health, startOpsServer } from "./ops-server.ts";
+import { createMetrics } from "./metrics.ts";
+import type { OpsSource } from "./ops-server.ts";
 
 /** What a role has started; undefined for a role that ends by itself. */
 export interface Running extends AsyncDisposable {
   /** Every address that it listens on, by what is served there. */
   addresses: Record<string, string>;
+  /** What is told of it at OPS_LISTEN. */
+  ops?: OpsSource;
   /** Tells whoever balances that it goes away; it still takes calls. */
   leave?: () => void;
   /** Reads again what may change while it runs: the mini programs. Nothing changes when it throws. */
   reload?: () => Promise<void>;
-  /** Shown to the person who started it. */
-  welcome?: string;
+  /** Puts new processes in the place of its own, one after the other. */
+  replace?: () => Promise<void>;
+  /** What the person who started it is shown. */
+  welcome?: (addresses: Readonly<Record<string, string>>) => string;
 }
 
 /** Starts one role; `words` is what stands behind it on the command line. */
@@ -49,66 +52,82 @@ export const ROLES: Readonly<Record<Role, Start>> = {
 /** How long /readyz waits for the connection to identity. */
 const READY_TIMEOUT_MS = 1_000;
 
-async function startIdentity(env: Env, log: Logger): Promise<Running> {
+/** What is there before a role that may be several processes starts. */
+export interface Surroundings extends AsyncDisposable {
+  /** The given settings, and those that were missing. */
+  env: Env;
+  /** Of what was started for it. */
+  addresses: Record<string, string>;
+  welcome?: NonNullable<Running["welcome"]>;
+}
+
+/** For `all`, what is not configured is embedded, but in production, and the tables are brought up to date. */
+export async function surround(role: "all" | "identity", given: Env): Promise<Surroundings> {
   await using opened = new AsyncDisposableStack();
+  if (role === "identity") return surroundings(opened, { env: await withDefaults(given) });
+  const network = isProduction(given)
+    ? undefined
+    : opened.use(await (await import("./dev/network.ts")).startNetwork(given));
+  const env = network?.env ?? given;
+  await migrateDatabase(toDatabaseConfig(env));
+  if (!network) return surroundings(opened, { env });
+  const { toWelcome } = await import("./dev/welcome.ts");
+  const { simulator } = network;
+  return surroundings(opened, {
+    env,
+    addresses: simulator ? { simulator: new URL(simulator.url).host } : {},
+    welcome: (addresses) => toWelcome(network, addresses),
+  });
+}
+
+async function startIdentity(given: Env, log: Logger): Promise<Running> {
+  await using opened = new AsyncDisposableStack();
+  const { env } = opened.use(await surround("identity", given));
   const metrics = createMetrics();
-  const config = toIdentityConfig(await withDefaults(env));
-  const identity = opened.use(await createIdentity(config, { log, metrics }));
-  const ops = await openOps(opened, env, metrics, identity.health);
+  const identity = opened.use(await createIdentity(toIdentityConfig(env), { log, metrics }));
   const reload = async () => identity.reload(toIdentityConfig(await withDefaults(readEnv())));
   const leave = () => identity.leave();
-  return { ...running(opened, { ...identity.addresses, ops }), leave, reload };
+  const ops = { metrics, health: identity.health };
+  return { ...running(opened, identity.addresses), ops, leave, reload };
 }
 
 async function startGateway(env: Env, log: Logger): Promise<Running> {
   await using opened = new AsyncDisposableStack();
   const config = toGatewayConfig(env);
-  const target = config.identityTarget;
+  const { identityTarget: target, identityConnections: connections, timeoutMs } = config;
   const identity = opened.adopt(
-    createIdentityClient({ target, timeoutMs: config.timeoutMs }),
+    createIdentityClient({ target, connections, timeoutMs }),
     (client) => client.close(),
   );
   const metrics = createMetrics();
   const dependencies = { identity, log, metrics: metrics.http };
   const gateway = opened.use(await createGateway(config, dependencies));
   let isLeaving = false;
-  const ops = await openOps(opened, env, metrics, async () => {
+  const health: OpsSource["health"] = async () => {
     const isUp = await identity.isReady(READY_TIMEOUT_MS);
     return { ready: isUp && !isLeaving, parts: { identity: isUp ? "up" : "down" } };
-  });
+  };
   const leave = () => {
     isLeaving = true;
   };
-  return { ...running(opened, { http: formatAddress(gateway.address), ops }), leave };
+  const addresses = { http: formatAddress(gateway.address) };
+  return { ...running(opened, addresses), ops: { metrics, health }, leave };
 }
 
-/** Identity and gateway without a hop; what is not configured is embedded, but in production. */
+/** Identity and gateway without a hop. */
 async function startAll(given: Env, log: Logger): Promise<Running> {
   await using opened = new AsyncDisposableStack();
-  const network = isProduction(given)
-    ? undefined
-    : opened.use(await (await import("./dev/network.ts")).startNetwork(given));
-  const env = network?.env ?? given;
-  const config = toIdentityConfig(env);
-  await migrateDatabase(config.database);
+  const { env, addresses: around, welcome } = opened.use(await surround("all", given));
   const metrics = createMetrics();
-  const identity = opened.use(await createIdentity(config, { log, metrics }));
+  const identity = opened.use(await createIdentity(toIdentityConfig(env), { log, metrics }));
   const dependencies = { identity: identity.client, log, metrics: metrics.http };
   const gateway = opened.use(await createGateway(toGatewayConfig(env), dependencies));
-  const ops = await openOps(opened, env, metrics, identity.health);
   const http = formatAddress(gateway.address);
-  const addresses = { http, ...identity.addresses, ops };
+  const addresses = { http, ...identity.addresses, ...around };
+  const ops = { metrics, health: identity.health };
   const reload = async () => identity.reload(toIdentityConfig({ ...env, ...readEnv() }));
   const leave = () => identity.leave();
-  if (!network) return { ...running(opened, addresses), leave, reload };
-  const { toWelcome } = await import("./dev/welcome.ts");
-  const welcome = toWelcome(network, addresses);
-  const { simulator } = network;
-  const listening = {
-    ...addresses,
-    ...(simulator ? { simulator: new URL(simulator.url).host } : {}),
-  };
-  return { ...running(opened, listening), welcome, reload };
+  return { ...running(opened, addresses), ops, leave, reload, ...(welcome ? { welcome } : {}) };
 }
 
 async function startMigrate(env: Env): Promise<undefined> {
@@ -134,18 +153,14 @@ async function withDefaults(env: Env): Promise<Env> {
   return (await import("./dev/defaults.ts")).withDevelopmentDefaults(env);
 }
 
-async function openOps(
-  opened: AsyncDisposableStack,
-  env: Env,
-  metrics: Metrics,
-  health: () => Promise<Health>,
-): Promise<string> {
-  const ops = await startOpsServer(toOpsListen(env), { metrics, health });
-  opened.defer(() => ops.close());
-  return formatAddress(ops.address);
-}
-
 function running(opened: AsyncDisposableStack, addresses: Record<string, string>): Running {
   const owned = opened.move();
   return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function surroundings(
+  opened: AsyncDisposableStack,
+  found: Pick<Surroundings, "env"> & Partial<Surroundings>,
+): Surroundings {
+  return { ...running(opened, {}), ...found };
 }

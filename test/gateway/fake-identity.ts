@@ -78,6 +78,7 @@ export function fakeIdentity() {
 export const config = {
   listen: { host: "127.0.0.1", port: 0 },
   identityTarget: "127.0.0.1:1",
+  identityConnections: 1,
   timeoutMs: 4_000,
   maxBodyBytes: 8 * 1024,
   trustedProxies: [],
