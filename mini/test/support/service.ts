@@ -23,7 +23,7 @@ export async function startService(more: Record<string, string> = {}): Promise<S
   const cwd = mkdtempSync(join(tmpdir(), "mini-identity-mini-"));
   opened.defer(() => rmSync(cwd, { recursive: true, force: true }));
   const server = process.env.TEST_DATABASE_URL;
-  const database = server ? { DATABASE_URL: opened.use(await createDatabase(server)).url } : {};
+  const database = server && opened.use(await createDatabase(server)).url;
   const env: Record<string, string> = {
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
@@ -32,7 +32,7 @@ export async function startService(more: Record<string, string> = {}): Promise<S
     SIMULATOR_LISTEN: "127.0.0.1:0",
     DATA_DIR: cwd,
     LOG_LEVEL: "info",
-    ...database,
+    ...(database ? { DATABASE_URL: database } : {}),
     ...more,
   };
   let running: ServiceProcess | undefined;

@@ -1,4 +1,4 @@
-import { Button, Form, Input, Text, View } from "@tarojs/components";
+import { Form, Input, Text, View } from "@tarojs/components";
 import { useLoad } from "@tarojs/taro";
 import { useState } from "react";
 import { PrivacySheet } from "../../components/privacy-sheet";
@@ -64,14 +64,13 @@ export default function ProfilePage() {
         </View>
         <ProblemNote problem={problem} />
         <PushButton
-          
           id="save"
           formType="submit"
           isBusy={busy === "save"}
           disabled={busy !== undefined}
         >
           保存
-        </Button>
+        </PushButton>
       </Form>
       <PushButton
         look="plain"
@@ -80,7 +79,7 @@ export default function ProfilePage() {
         onClick={() => run("skip", leave)}
       >
         跳过
-      </Button>
+      </PushButton>
       <PrivacySheet />
     </View>
   );
