@@ -9,6 +9,7 @@ import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
 import { requestLog } from "./request-log.ts";
+import { addAccountRoutes } from "./routes/account.ts";
 import { addAuthRoutes } from "./routes/auth.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addLoginSessionRoutes } from "./routes/login-sessions.ts";
@@ -49,6 +50,7 @@ export function createApp(
   addAuthRoutes(app, config, dependencies);
   addLoginSessionRoutes(app, config, dependencies);
   addUserRoutes(app, config, dependencies);
+  addAccountRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
   dependencies.extra?.(app);
