@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ["test/browser/*.test.ts"],
     pool: "forks",
+    // Each starts a whole service.
+    fileParallelism: false,
     // For a busy machine; nothing asserts a time.
     testTimeout: 120_000,
     hookTimeout: 120_000,

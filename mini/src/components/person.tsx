@@ -6,7 +6,7 @@ export function Avatar({ src, name }: { src: string; name: string }) {
     <Image className="avatar" mode="aspectFill" src={src} />
   ) : (
     <View className="avatar avatar-letter">
-      <Text>{[...name][0] ?? "·"}</Text>
+      <Text>{[...name][0]}</Text>
     </View>
   );
 }

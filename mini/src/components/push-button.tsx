@@ -10,7 +10,7 @@ const CLASSES: Readonly<Record<Look, string>> = {
   danger: "button button-plain button-danger",
   "danger-first": "button button-danger-filled",
   small: "button-small",
-  "small-danger": "button-small button-danger",
+  "small-danger": "button-small button-small-danger",
 };
 
 interface PushButtonProps extends Omit<ButtonProps, "className" | "loading"> {
@@ -25,11 +25,16 @@ interface PushButtonProps extends Omit<ButtonProps, "className" | "loading"> {
 export function PushButton({
   look = "first",
   isBusy = false,
+  disabled = false,
   children,
   ...props
 }: PropsWithChildren<PushButtonProps>) {
   return (
-    <Button className={CLASSES[look]} {...props}>
+    <Button
+      className={disabled && !isBusy ? `${CLASSES[look]} button-pale` : CLASSES[look]}
+      disabled={disabled}
+      {...props}
+    >
       <View className={isBusy ? "wheel wheel-on" : "wheel"} />
       <Text>{children}</Text>
     </Button>

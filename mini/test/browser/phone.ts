@@ -25,6 +25,13 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: FLAGS });
 }
 
+const IPHONE =
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+
+/** Another phone, as the service tells them apart. */
+export const ANDROID =
+  "Mozilla/5.0 (Linux; Android 15; Pixel 9 Build/AP4A) AppleWebKit/537.36 (KHTML, like Gecko)";
+
 /** A phone of a person's own: its own storage, and the small screen that most have. */
 export interface Phone extends AsyncDisposable {
   page: Page;
@@ -39,15 +46,13 @@ export interface Phone extends AsyncDisposable {
   /** Expects this text to be seen. */
   sees(text: string | RegExp): Promise<void>;
   logIn(person: string): Promise<void>;
+  /** Expects the home page to be at rest, without a toast. */
+  settled(): Promise<void>;
   /** `NAME-light.png` and `NAME-dark.png`. */
   photograph(name: string): Promise<void>;
 }
 
-export async function openPhone(
-  browser: Browser,
-  url: string,
-  userAgent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)",
-): Promise<Phone> {
+export async function openPhone(browser: Browser, url: string, userAgent = IPHONE): Promise<Phone> {
   const context = await browser.newContext({
     viewport: { width: 375, height: 812 },
     deviceScaleFactor: 2,
@@ -59,15 +64,16 @@ export async function openPhone(
   context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   const faults = listenForFaults(page);
-  const shown = (id: string) => page.locator(`.taro_page_show #${id}, #${id}:visible`).last();
+  const ready = (id: string) =>
+    page.locator(`#${id}:visible:is(:not([disabled]), [disabled="false"])`);
   const phone: Phone = {
     page,
     faults,
     open: async () => void (await page.goto(`${url}/demo/`)),
     at: (name) => page.waitForURL(`**/demo/#/pages/${name}/index**`),
-    tap: (id) => shown(id).click(),
+    tap: (id) => ready(id).click(),
     fill: async (id, text) => {
-      await page.locator(`#${id} input:visible`).last().fill(text);
+      await page.locator(`#${id} input:visible`).fill(text);
     },
     sees: async (text) => {
       await page.getByText(text).filter({ visible: true }).first().waitFor();
@@ -76,6 +82,10 @@ export async function openPhone(
       await phone.at("login");
       await phone.fill("person", person);
       await phone.tap("login");
+    },
+    settled: async () => {
+      await ready("refresh").waitFor();
+      await page.locator(".taro__toast").waitFor({ state: "hidden" });
     },
     photograph: (name) => photograph(page, name),
     [Symbol.asyncDispose]: () => close(context, faults),

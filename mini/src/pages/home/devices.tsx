@@ -6,14 +6,20 @@ import { toTime } from "../../time";
 interface DevicesProps {
   sessions: readonly LoginSession[];
   busy: string | undefined;
+  refresh: () => Promise<void>;
   signOut: (id: string) => Promise<void>;
 }
 
 /** Where a person is logged in; each login but this one can be ended from here. */
-export function Devices({ sessions, busy, signOut }: DevicesProps) {
+export function Devices({ sessions, busy, refresh, signOut }: DevicesProps) {
   return (
     <View className="card" id="devices">
-      <Text className="label">登录的设备</Text>
+      <View className="row row-head">
+        <Text className="label">登录的设备</Text>
+        <PushButton look="small" id="refresh" disabled={busy !== undefined} onClick={refresh}>
+          刷新
+        </PushButton>
+      </View>
       {sessions.map(({ id, device, lastUsedAt, current }) => (
         <View className="row device" key={id}>
           <View className="row-main">

@@ -22,7 +22,8 @@ export default function HomePage() {
     setProfile(await identity.getProfile());
     setSessions(await identity.listSessions());
   };
-  useDidShow(() => void run("read", read));
+  const refresh = () => run("read", read);
+  useDidShow(() => void refresh());
   const bind = (getCode: () => Promise<string>) =>
     run("bind", async () => {
       setProfile(await identity.bindPhone(await getCode()));
@@ -51,18 +52,13 @@ export default function HomePage() {
             </PushButton>
           </View>
           <Phone phone={profile.phone} isBusy={busy !== undefined} bind={bind} />
-          <Devices sessions={sessions} busy={busy} signOut={signOut} />
+          <Devices sessions={sessions} busy={busy} refresh={refresh} signOut={signOut} />
         </>
       ) : null}
       {!profile && busy === "read" ? <Text className="hint hint-center">正在读取</Text> : null}
       <ProblemNote problem={problem} />
       {problem ? (
-        <PushButton
-          look="plain"
-          id="again"
-          disabled={busy !== undefined}
-          onClick={() => run("read", read)}
-        >
+        <PushButton look="plain" id="again" disabled={busy !== undefined} onClick={refresh}>
           重新读取
         </PushButton>
       ) : null}

@@ -9,16 +9,16 @@ export function AvatarButton({
   src,
   name,
   onPick,
-  run,
+  actions: { busy, run },
 }: {
   src: string;
   name: string;
   onPick: (file: string) => void;
-  run: Actions["run"];
+  actions: Pick<Actions, "busy" | "run">;
 }) {
   const pickFile = () =>
     run("pick", async () => {
-      const { tempFilePaths } = await Taro.chooseImage({ count: 1 });
+      const { tempFilePaths } = await Taro.chooseImage({ count: 1, sourceType: ["album"] });
       if (tempFilePaths[0]) onPick(tempFilePaths[0]);
     });
   return (
@@ -26,6 +26,7 @@ export function AvatarButton({
       <Button
         className="avatar-button"
         id="avatar"
+        disabled={busy !== undefined}
         {...(isBrowser
           ? { onClick: pickFile }
           : {
@@ -33,7 +34,7 @@ export function AvatarButton({
               onChooseAvatar: ({ detail }) => onPick(detail.avatarUrl),
             })}
       >
-        <Avatar src={src} name={name} />
+        <Avatar src={src} name={name || "+"} />
       </Button>
       <Text className="hint">点头像更换</Text>
     </View>

@@ -1,11 +1,11 @@
 import { Form, Input, Text, View } from "@tarojs/components";
 import { useLoad } from "@tarojs/taro";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { PrivacySheet } from "../../components/privacy-sheet";
 import { ProblemNote } from "../../components/problem-note";
 import { PushButton } from "../../components/push-button";
 import type { Profile } from "../../identity/index";
-import { identity } from "../../service";
+import { identity, isBrowser } from "../../service";
 import { useActions } from "../../use-action";
 import { goTo, leave, toast } from "../../ways";
 import { AvatarButton } from "./avatar-button";
@@ -18,11 +18,12 @@ export default function ProfilePage() {
   const [profile, setProfile] = useState<Profile>();
   const [picked, setPicked] = useState("");
   const [isRefused, setRefused] = useState(false);
+  const typed = useRef<string>();
   const read = async () => setProfile(await identity.getProfile());
   useLoad(() => {
     void run("read", () => (identity.loggedIn ? read() : goTo("login")));
   });
-  const save = (typed: string) =>
+  const save = (name: string) =>
     run("save", async () => {
       if (picked) {
         const { avatar } = await identity.uploadAvatar(picked);
@@ -30,7 +31,7 @@ export default function ProfilePage() {
         setProfile((before) => before && { ...before, avatar });
         setPicked("");
       }
-      const nickname = typed.trim();
+      const nickname = name.trim();
       if (nickname && nickname !== profile?.nickname) await identity.updateProfile({ nickname });
       await toast("已保存");
       await leave();
@@ -38,13 +39,13 @@ export default function ProfilePage() {
   const known = profile && profile.nickname !== NO_NAME ? profile.nickname : "";
   return (
     <View className="page">
-      <Form className="form" onSubmit={({ detail }) => save(String(detail.value?.nickname ?? ""))}>
+      <Form id="form" onSubmit={({ detail }) => save(String(detail.value?.nickname ?? ""))}>
         <View className="card card-center">
           <AvatarButton
             src={picked || profile?.avatar || ""}
             name={known}
             onPick={setPicked}
-            run={run}
+            actions={{ busy, run }}
           />
         </View>
         <View className="card">
@@ -58,6 +59,9 @@ export default function ProfilePage() {
             defaultValue={known}
             maxlength={32}
             placeholder="怎么称呼你"
+            onInput={({ detail }) => {
+              typed.current = detail.value;
+            }}
             onNickNameReview={({ detail }) => setRefused(!detail.pass && !detail.timeout)}
           />
           {isRefused ? <Text className="refused">这个昵称没有通过微信的审核，请换一个</Text> : null}
@@ -65,7 +69,11 @@ export default function ProfilePage() {
         <ProblemNote problem={problem} />
         <PushButton
           id="save"
-          formType="submit"
+          // WeChat's review may clear the field late, so only the form knows; Taro's form in a browser only
+          // knows of fingers.
+          {...(isBrowser
+            ? { onClick: () => save(typed.current ?? known) }
+            : { formType: "submit" as const })}
           isBusy={busy === "save"}
           disabled={busy !== undefined}
         >
