@@ -250,7 +250,7 @@ describe("errors", () => {
     const get = await app.request("/api/v1/auth/mini-login");
     expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
     const remove = await app.request("/api/v1/users/me", { method: "DELETE" });
-    expect(remove.headers.get("allow")).toBe("GET, HEAD, PATCH");
+    expect(remove.headers.get("allow")).toBe("GET, HEAD, PATCH, POST");
     expect(await reasonOf(await app.request("/nowhere"))).toBe("ROUTE_NOT_FOUND");
   });
 
