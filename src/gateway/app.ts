@@ -4,12 +4,15 @@ import type { IdentityClient } from "../client.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
 import type { Logger } from "../log.ts";
 import type { HttpMetrics } from "../metrics.ts";
+import type { Avatars } from "./avatars.ts";
 import type { Door } from "./door.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import { requestLog } from "./request-log.ts";
 import { addAuthRoutes } from "./routes/auth.ts";
+import { addAvatarRoutes } from "./routes/avatars.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addLoginSessionRoutes } from "./routes/login-sessions.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
@@ -23,6 +26,9 @@ export interface GatewayDependencies {
   metrics: HttpMetrics;
   /** Refuses a login that is one too many of its client. */
   limitLogin: Limit;
+  /** Refuses an upload that is one too many of its person. */
+  limitAvatar: RateLimit;
+  avatars: Avatars;
   /** Told which routes there are, and what came of each request. */
   door: Door;
 }
@@ -38,12 +44,10 @@ export function createApp(
   const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
   app.use(requestLog(dependencies));
   app.onError(createErrorHandler(dependencies.log));
-  app.notFound(() => {
-    throw new GatewayError("ROUTE_NOT_FOUND");
-  });
   addAuthRoutes(app, config, dependencies);
   addLoginSessionRoutes(app, config, dependencies);
   addUserRoutes(app, config, dependencies);
+  addAvatarRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
   const routes = app.routes.filter(({ path }) => !path.endsWith("*"));
@@ -51,5 +55,9 @@ export function createApp(
   for (const [path, handlers] of Map.groupBy(routes, (route) => route.path)) {
     app.all(path, refuseMethod([...new Set(handlers.map(({ method }) => method))]));
   }
+  // Not app.notFound, whose error would go past the middleware: this answer has its id and its log line too.
+  app.all("*", () => {
+    throw new GatewayError("ROUTE_NOT_FOUND");
+  });
   return app;
 }
