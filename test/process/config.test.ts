@@ -115,6 +115,7 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["WX_MINI_APP_SECRET", "XXXXXXXXXXXXXXXXXXXX"],
     ["WX_API_BASE_URL", "https://api.weixin.qq.com/sns"],
     ["TOKEN_ISSUER", "id.example.com"],
+    ["WX_CONTENT_CHECK", "yes"],
     ["CONNECT_LISTEN", ":8081"],
     ["SESSION_KEY_TTL", "367d"],
     ["ACCESS_TOKEN_TTL", "0h"],
