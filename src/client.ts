@@ -83,6 +83,8 @@ const IDENTITY_CALLS: RepeatableOf<typeof IdentityService> = {
   getProfile: "always",
   updateProfile: "never",
   bindPhone: "never",
+  exportAccount: "always",
+  deleteAccount: "always",
   getJwks: "always",
 };
 
@@ -100,6 +102,8 @@ const ADMIN_CALLS: RepeatableOf<typeof AdminService> = {
   disableUser: "never",
   enableUser: "never",
   revokeUserSessions: "never",
+  deleteUser: "never",
+  exportUser: "always",
   rotateSigningKey: "never",
 };
 

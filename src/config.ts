@@ -111,6 +111,8 @@ export interface IdentityConfig {
   masterKeys: MasterKey[];
   tokens: TokenConfig;
   sessionKeyTtlSeconds: number;
+  /** Between the wish to be erased and the erasure. */
+  deletionGraceSeconds: number;
   callers: CallerConfig[];
   rpc: RpcConfig;
 }
@@ -136,6 +138,7 @@ const NAMES = [
   "ACCESS_TOKEN_TTL",
   "REFRESH_TOKEN_TTL",
   "SESSION_KEY_TTL",
+  "ACCOUNT_DELETION_GRACE",
   "RPC_CALLERS",
   "GRPC_LISTEN",
   "CONNECT_LISTEN",
@@ -229,6 +232,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
     masterKeys: toMasterKeyConfig(env),
     tokens: toTokenConfig(env),
     sessionKeyTtlSeconds: toSeconds("SESSION_KEY_TTL", env.SESSION_KEY_TTL ?? "72h"),
+    deletionGraceSeconds: toSeconds("ACCOUNT_DELETION_GRACE", env.ACCOUNT_DELETION_GRACE ?? "7d"),
     callers: env.RPC_CALLERS ? toCallers(env.RPC_CALLERS) : [],
     rpc: {
       grpcListen: toAddress("GRPC_LISTEN", env.GRPC_LISTEN ?? "127.0.0.1:50051"),

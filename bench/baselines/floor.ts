@@ -78,10 +78,13 @@ function recordLogin(openid: string, sessionId: string, hash: string) {
     with account as (
       select user_id, unionid from mini_accounts where app_id = ${appId} and openid = ${openid}
     ), person as (
-      update users set last_login_at = case when disabled then last_login_at else now() end
+      update users set last_login_at = case when disabled then last_login_at else now() end,
+        erase_after = case when disabled or erase_after is null
+          or exists (select from sessions where id = ${sessionId}::uuid) then erase_after end
       from account where users.id = account.user_id
       returning users.id, username, nickname, avatar_url, registration_source, disabled, phone_sealed,
-        phone_index, phone_masked, version, created_at, updated_at, last_login_at, account.unionid
+        phone_index, phone_masked, version, created_at, updated_at, last_login_at, erase_after,
+        account.unionid
     ), opened as (
       insert into sessions (id, user_id, app_id, openid, device, family_hash, token_hash, previous_hash,
         rotated_at, created_at, last_used_at, expires_at, revoked_at)

@@ -9,6 +9,7 @@ import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
 import { requestLog } from "./request-log.ts";
+import { addAccountRoutes } from "./routes/account.ts";
 import { addAuthRoutes } from "./routes/auth.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addLoginSessionRoutes } from "./routes/login-sessions.ts";
@@ -44,6 +45,7 @@ export function createApp(
   addAuthRoutes(app, config, dependencies);
   addLoginSessionRoutes(app, config, dependencies);
   addUserRoutes(app, config, dependencies);
+  addAccountRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
   const routes = app.routes.filter(({ path }) => !path.endsWith("*"));

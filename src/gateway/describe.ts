@@ -26,6 +26,11 @@ export function repliesWith<Schema extends z.ZodType>(description: string, schem
   return { 200: { description, content: { "application/json": { schema } } }, ...FAILED } as const;
 }
 
+/** The answers of a route that begins something: 202, or an error. */
+export function acceptsWith<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { 202: { description, content: { "application/json": { schema } } }, ...FAILED } as const;
+}
+
 /** The answers of a route that has nothing to say: 204, or an error. */
 export function repliesWithNothing(description: string) {
   return { 204: { description }, ...FAILED } as const;

@@ -1,11 +1,13 @@
 import type { Caller } from "./callers.ts";
+import { type DeleteAccountDeps, deleteAccount } from "./delete-account.ts";
 import { toUserId } from "./directory.ts";
 import { IdentityError } from "./errors.ts";
+import { type AccountData, type ExportAccountDeps, exportAccount } from "./export-account.ts";
 import type { KeyRing, RotatedKeys } from "./keys.ts";
 import type { UserControlStore } from "./store/user-control.ts";
 import type { User } from "./store/users.ts";
 
-export interface AdminDeps {
+export interface AdminDeps extends DeleteAccountDeps, ExportAccountDeps {
   userControl: UserControlStore;
   keys: KeyRing;
 }
@@ -28,6 +30,16 @@ export async function revokeUserSessions(
 ): Promise<number> {
   const ended = await userControl.endSessions(toUserId(userId, "user_id"), by.name);
   return ended ?? notFound();
+}
+
+/** Deletes a person as they could themselves; tells after what time they are erased. */
+export function deleteUser(deps: AdminDeps, userId: bigint, by: Caller): Promise<Date> {
+  return deleteAccount(deps, toUserId(userId, "user_id"), by.name);
+}
+
+/** All that is held about a person. */
+export function exportUser(deps: AdminDeps, userId: bigint, by: Caller): Promise<AccountData> {
+  return exportAccount(deps, toUserId(userId, "user_id"), by.name);
 }
 
 /** Signs with the next key from now on. */

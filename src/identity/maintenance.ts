@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../log.ts";
 import type { KeyRing } from "./keys.ts";
+import type { ErasureStore } from "./store/erasure.ts";
 import type { LeaseStore } from "./store/leases.ts";
 import type { PruningStore } from "./store/pruning.ts";
 
@@ -13,17 +14,23 @@ const LEASE_SECONDS = 30;
 const INTERVAL_MS = 60_000;
 const BATCH_SIZE = 500;
 
+/** Each with some dozens of rows. */
+const PEOPLE_BATCH_SIZE = 100;
+
 /** Between two batches, so that logins come first. */
 const PAUSE_MS = 50;
 
 export interface MaintenanceDeps {
   leases: LeaseStore;
   pruning: PruningStore;
+  erasure: ErasureStore;
   keys: Pick<KeyRing, "maintain">;
 }
 
 /** What a run did; undefined when another process was at it. */
-export type Maintained = { loginSessions: number; auditEvents: number } | undefined;
+export type Maintained =
+  | { erasedUsers: number; loginSessions: number; auditEvents: number }
+  | undefined;
 
 /** Keeps house once a minute, in whichever process holds the lease. */
 export function startMaintenance(deps: MaintenanceDeps, log: Logger): { close(): Promise<void> } {
@@ -51,17 +58,17 @@ export function startMaintenance(deps: MaintenanceDeps, log: Logger): { close():
 
 /** One round of keeping house, as long as the lease is ours. */
 export async function maintain(
-  { leases, pruning, keys }: MaintenanceDeps,
+  { leases, pruning, erasure, keys }: MaintenanceDeps,
   signal: AbortSignal,
 ): Promise<Maintained> {
   const holder = randomUUID();
   const hold = () => leases.hold(LEASE, holder, LEASE_SECONDS);
-  const inBatches = async (prune: (limit: number) => Promise<number>) => {
+  const inBatches = async (prune: (limit: number) => Promise<number>, size = BATCH_SIZE) => {
     let count = 0;
     while (await hold()) {
-      const pruned = await prune(BATCH_SIZE);
+      const pruned = await prune(size);
       count += pruned;
-      if (pruned < BATCH_SIZE) break;
+      if (pruned < size) break;
       await sleep(PAUSE_MS, undefined, { signal });
     }
     return count;
@@ -69,8 +76,9 @@ export async function maintain(
   if (!(await hold())) return undefined;
   try {
     await keys.maintain();
+    const erasedUsers = await inBatches(erasure.erase, PEOPLE_BATCH_SIZE);
     const loginSessions = await inBatches(pruning.loginSessions);
-    return { loginSessions, auditEvents: await inBatches(pruning.auditEvents) };
+    return { erasedUsers, loginSessions, auditEvents: await inBatches(pruning.auditEvents) };
   } finally {
     await leases.release(LEASE, holder);
   }

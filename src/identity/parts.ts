@@ -19,9 +19,12 @@ import { createWechatTokens } from "./platforms/wechat-token.ts";
 import { createRefreshTokens } from "./refresh-tokens.ts";
 import { assertMasterKeys } from "./rewrap.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
+import { createAccountExportStore } from "./store/account-exports.ts";
 import { createAccountStore } from "./store/accounts.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
 import { type Db, openDb } from "./store/db.ts";
+import { createDeletionStore } from "./store/deletions.ts";
+import { createErasureStore } from "./store/erasure.ts";
 import { createExchangeStore } from "./store/exchanges.ts";
 import { createLeaseStore } from "./store/leases.ts";
 import { createLoginSessionStore } from "./store/login-sessions.ts";
@@ -87,6 +90,7 @@ export async function openParts(
     sessionKeys: createSessionKeyStore(redis, { secrets, ttlSeconds }),
     tokens: createTokens(config.tokens, keys, now),
     loginTtlSeconds: config.tokens.refreshTtlSeconds,
+    deletionGraceSeconds: config.deletionGraceSeconds,
     now,
   };
   return { deps, health: () => readHealth(db, redis, http) };
@@ -105,7 +109,12 @@ async function openData(
     await openKeyRing(createSigningKeyStore(db), secrets, { accessTtlSeconds, onError, now }),
     (it) => it.close(),
   );
-  const housekeeping = { leases: createLeaseStore(db), pruning: createPruningStore(db), keys };
+  const housekeeping = {
+    leases: createLeaseStore(db),
+    pruning: createPruningStore(db),
+    erasure: createErasureStore(db),
+    keys,
+  };
   opened.adopt(startMaintenance(housekeeping, log), (it) => it.close());
   const dataKeys = createDataKeyStore(db);
   return {
@@ -118,6 +127,8 @@ async function openData(
     loginSessions: createLoginSessionStore(db),
     userControl: createUserControlStore(db),
     accounts: createAccountStore(db),
+    deletions: createDeletionStore(db),
+    accountExports: createAccountExportStore(db),
   };
 }
 

@@ -27,6 +27,17 @@ it.each(["cut", "stall"] as const)("logs in while Redis is away (%s), and after"
   await until(async () => (await login()).sessionKeyCached);
 });
 
+it.each(["cut", "stall"] as const)("deletes an account while Redis is away (%s)", async (fault) => {
+  await until(async () => (await login()).sessionKeyCached);
+  const { accessToken: token } = await login();
+  proxy[fault]();
+  const { erasedAfter } = await service.grpc.deleteAccount({}, { token });
+  expect(Number(erasedAfter?.seconds)).toBeGreaterThan(Date.now() / 1_000);
+  await expect(service.grpc.getProfile({}, { token })).rejects.toMatchObject({
+    reason: "TOKEN_REVOKED",
+  });
+});
+
 it("stays ready without Redis, and says that it is degraded", async () => {
   proxy.cut();
   await until(async () => (await service.identity.health()).parts.redis === "degraded");

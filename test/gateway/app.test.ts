@@ -226,6 +226,49 @@ describe("users/me", () => {
   });
 });
 
+describe("one's own data", () => {
+  const headers = { authorization: "Bearer a.b.c" };
+
+  it("goes out whole, and into no cache", async () => {
+    const reply = await setUp().app.request("/api/v1/users/me/export", { headers });
+    expect([reply.status, reply.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    const at = "2026-11-24T00:00:00.000Z";
+    const times = { createdAt: at, lastUsedAt: at, expiresAt: at };
+    expect(await reply.json()).toEqual({
+      user: {
+        ...{ id: 7, username: "wx_a", nickname: "阿明", avatar: "", registrationSource: "" },
+        ...{ phone: "+8613800138000", createdAt: at, lastLoginAt: at },
+      },
+      accounts: [{ appId: "wx1", openid: "oPENID", unionid: "", createdAt: at }],
+      sessions: [
+        { id: "ended", appId: "wx1", device: "iPhone", ...times, endedAt: at },
+        { id: "alive", appId: "wx1", device: "", ...times, endedAt: null },
+      ],
+      events: [{ kind: "user_enabled", at }],
+    });
+  });
+
+  it("is deleted later, and tells when", async () => {
+    const { app, calls } = setUp();
+    const reply = await app.request("/api/v1/users/me", { method: "DELETE", headers });
+    expect([reply.status, await reply.json()]).toEqual([
+      202,
+      { erasedAfter: "2026-12-01T00:00:00.000Z" },
+    ]);
+    expect(calls).toMatchObject([{ method: "deleteAccount", options: { token: "a.b.c" } }]);
+  });
+
+  it.each([
+    ["GET", "/api/v1/users/me/export"],
+    ["DELETE", "/api/v1/users/me"],
+  ])("wants a token for %s %s", async (method, path) => {
+    const { app, calls } = setUp();
+    const reply = await app.request(path, { method });
+    expect([reply.status, await reasonOf(reply)]).toEqual([401, "TOKEN_MISSING"]);
+    expect(calls).toEqual([]);
+  });
+});
+
 describe("errors", () => {
   const reasons = Object.keys(ErrorReason).filter((r) => r in HTTP_STATUS) as CallReason[];
   it.each(reasons)("%s has its status and messages", async (reason) => {
@@ -249,8 +292,8 @@ describe("errors", () => {
     expect([reply.status, (await reply.text()).includes("secret")]).toEqual([500, false]);
     const get = await app.request("/api/v1/auth/mini-login");
     expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
-    const remove = await app.request("/api/v1/users/me", { method: "DELETE" });
-    expect(remove.headers.get("allow")).toBe("GET, HEAD, PATCH");
+    const put = await app.request("/api/v1/users/me", { method: "PUT" });
+    expect(put.headers.get("allow")).toBe("GET, HEAD, PATCH, DELETE");
     expect(await reasonOf(await app.request("/nowhere"))).toBe("ROUTE_NOT_FOUND");
   });
 

@@ -4,6 +4,8 @@ import { pino } from "pino";
 import type { CallOptions, IdentityClient } from "../../src/client.ts";
 import {
   BindPhoneResponseSchema,
+  DeleteAccountResponseSchema,
+  ExportAccountResponseSchema,
   GetJwksResponseSchema,
   GetProfileResponseSchema,
   ListSessionsResponseSchema,
@@ -63,6 +65,27 @@ export function fakeIdentity() {
       note("bindPhone", request, options);
       const user = { ...USER, phoneMasked: "138****8000", version: 4n };
       return create(BindPhoneResponseSchema, { user });
+    },
+    async exportAccount(request, options) {
+      note("exportAccount", request, options);
+      const at = timestampFromMs(Date.UTC(2026, 10, 24));
+      const times = { createdAt: at, lastUsedAt: at, expiresAt: at };
+      const account = {
+        user: { ...USER, createdAt: at, lastLoginAt: at },
+        phone: "+8613800138000",
+        miniAccounts: [{ appId: "wx1", openid: "oPENID", unionid: "", createdAt: at }],
+        sessions: [
+          { id: "ended", appId: "wx1", device: "iPhone", ...times, endedAt: at },
+          { id: "alive", appId: "wx1", device: "", ...times },
+        ],
+        events: [{ kind: "user_enabled", at }],
+      };
+      return create(ExportAccountResponseSchema, { account });
+    },
+    async deleteAccount(request, options) {
+      note("deleteAccount", request, options);
+      const erasedAfter = timestampFromMs(Date.UTC(2026, 11, 1));
+      return create(DeleteAccountResponseSchema, { erasedAfter });
     },
     async getJwks(request, options) {
       note("getJwks", request, options);

@@ -111,6 +111,8 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["CONNECT_LISTEN", ":8081"],
     ["SESSION_KEY_TTL", "367d"],
     ["ACCESS_TOKEN_TTL", "0h"],
+    ["ACCOUNT_DELETION_GRACE", "0d"],
+    ["ACCOUNT_DELETION_GRACE", "1w"],
     ["REFRESH_TOKEN_TTL", "a month"],
     ["MASTER_KEYS", `k1:${Buffer.alloc(32).toString("base64")}`],
   ])("%s=%s, without a process of its own", (name, value) => {

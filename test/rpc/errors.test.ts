@@ -254,7 +254,12 @@ const ROWS: Row[] = [
       return { method: "getProfile", token };
     },
   },
-  ...(["getProfile", "updateProfile", "listSessions", "revokeSession", "logout"] as const).map(
+  ...(
+    [
+      ...(["getProfile", "updateProfile", "listSessions", "revokeSession", "logout"] as const),
+      ...(["exportAccount", "deleteAccount"] as const),
+    ] as const
+  ).map(
     (method): Row => ({
       reason: "TOKEN_REVOKED",
       when: method,

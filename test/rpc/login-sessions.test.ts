@@ -147,6 +147,8 @@ it("lets nobody but an operator in, and knows who is not there", async () => {
     service.adminConnect.disableUser,
     service.adminConnect.enableUser,
     service.adminConnect.revokeUserSessions,
+    service.adminConnect.deleteUser,
+    service.adminConnect.exportUser,
   ];
   const asTests = { headers: { authorization: "Bearer caller-secret-of-the-tests" } };
   for (const call of calls) {

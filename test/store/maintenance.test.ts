@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { toDatabaseConfig } from "../../src/config.ts";
 import { type MaintenanceDeps, maintain } from "../../src/identity/maintenance.ts";
 import { type Db, openDb } from "../../src/identity/store/db.ts";
+import { createErasureStore } from "../../src/identity/store/erasure.ts";
 import { createLeaseStore } from "../../src/identity/store/leases.ts";
 import { createPruningStore } from "../../src/identity/store/pruning.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -13,14 +14,23 @@ let db: Db;
 let sql: postgres.Sql;
 let deps: MaintenanceDeps;
 let batches: number[] = [];
+const erasedInBatches: number[] = [];
 beforeAll(async () => {
   database = await createDatabase(inject("databaseUrl"), inject("template"));
   db = openDb(toDatabaseConfig({ DATABASE_URL: database.url }));
   sql = postgres(database.url, { max: 1, onnotice: () => {} });
   const pruning = createPruningStore(db);
+  const erasure = createErasureStore(db);
   deps = {
     leases: createLeaseStore(db),
     keys: { maintain: async () => {} },
+    erasure: {
+      erase: async (limit) => {
+        const count = await erasure.erase(limit);
+        erasedInBatches.push(count);
+        return count;
+      },
+    },
     pruning: {
       ...pruning,
       loginSessions: async (limit) => {
@@ -37,6 +47,7 @@ afterAll(async () => {
   await database?.[Symbol.asyncDispose]();
 });
 
+const NOTHING = { erasedUsers: 0, loginSessions: 0, auditEvents: 0 };
 const signal = new AbortController().signal;
 
 it("prunes in small batches what ended long ago, and nothing else", async () => {
@@ -50,6 +61,9 @@ it("prunes in small batches what ended long ago, and nothing else", async () => 
   await addSessions(1_200, "-8 days");
   await addSessions(3, "-6 days");
   await addSessions(4, "1 day");
+  await sql`
+    insert into users (username, nickname, registration_source, erase_after)
+    select 'due' || i, 'd', 'miniapp', now() - interval '1 second' from generate_series(1, 250) i`;
   const addEvent = (kind: string, age: string) => sql`
     insert into audit_events (at, kind, details, once)
     values (now() - ${age}::interval, ${kind}, '{}', ${randomUUID()})`;
@@ -58,11 +72,17 @@ it("prunes in small batches what ended long ago, and nothing else", async () => 
   await addEvent("merge_candidate", "900 days");
 
   batches = [];
-  expect(await maintain(deps, signal)).toEqual({ loginSessions: 1_200, auditEvents: 1 });
+  expect(await maintain(deps, signal)).toEqual({
+    erasedUsers: 250,
+    loginSessions: 1_200,
+    auditEvents: 1,
+  });
   expect(batches).toEqual([500, 500, 200]);
+  expect(erasedInBatches).toEqual([100, 100, 50]);
   const [left] = await sql`select count(*)::int as count from sessions`;
   expect(left?.count).toBe(7);
-  const events = await sql`select kind from audit_events order by kind`;
+  const events = await sql`select kind from audit_events where kind <> 'user_erased'
+    order by kind`;
   expect(events.map(({ kind }) => kind)).toEqual(["merge_candidate", "user_disabled"]);
 });
 
@@ -75,7 +95,7 @@ it("is done by one process at a time, and by another when that one has died", as
   expect(await leases.hold("maintenance", "dead", 3_600)).toBe(true);
   expect(await maintain(deps, signal)).toBeUndefined();
   await sql`update leases set expires_at = now() - interval '1 second'`;
-  expect(await maintain(deps, signal)).toEqual({ loginSessions: 0, auditEvents: 0 });
+  expect(await maintain(deps, signal)).toEqual(NOTHING);
   expect(await leases.hold("maintenance", "next", 1)).toBe(true);
 });
 
@@ -90,6 +110,6 @@ it("leaves the rest to whoever took the lease meanwhile", async () => {
     },
   };
   batches = [];
-  expect(await maintain(taken, signal)).toEqual({ loginSessions: 0, auditEvents: 0 });
+  expect(await maintain(taken, signal)).toEqual(NOTHING);
   expect(batches).toEqual([]);
 });

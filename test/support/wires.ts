@@ -18,6 +18,8 @@ export interface AnyCall {
     | "revokeSession"
     | "getProfile"
     | "updateProfile"
+    | "exportAccount"
+    | "deleteAccount"
     | "getJwks";
   request?: {
     code?: string;
@@ -124,6 +126,10 @@ export function askGateway(
       });
     case "getProfile":
       return fetch(`${gateway}/api/v1/users/me`, { headers });
+    case "exportAccount":
+      return fetch(`${gateway}/api/v1/users/me/export`, { headers });
+    case "deleteAccount":
+      return fetch(`${gateway}/api/v1/users/me`, { method: "DELETE", headers });
     case "getJwks":
       return fetch(`${gateway}/.well-known/jwks.json`);
   }

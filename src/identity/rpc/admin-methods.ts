@@ -1,6 +1,15 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { AdminService } from "../../gen/identity/v1/admin_service_pb.js";
-import { type AdminDeps, revokeUserSessions, rotateSigningKey, setUserDisabled } from "../admin.ts";
+import {
+  type AdminDeps,
+  deleteUser,
+  exportUser,
+  revokeUserSessions,
+  rotateSigningKey,
+  setUserDisabled,
+} from "../admin.ts";
 import { toUserMessage } from "./convert.ts";
+import { toAccountMessage } from "./convert-account.ts";
 import { methodsOf } from "./method-table.ts";
 
 /** One handler per RPC: convert, call, convert. */
@@ -26,6 +35,20 @@ export function createAdminMethods(deps: AdminDeps) {
       access: "admin",
       lane: "own",
       handle: async ({ userId }, by) => ({ revoked: await revokeUserSessions(deps, userId, by) }),
+    },
+    deleteUser: {
+      access: "admin",
+      lane: "own",
+      handle: async ({ userId }, by) => {
+        return { erasedAfter: timestampFromDate(await deleteUser(deps, userId, by)) };
+      },
+    },
+    exportUser: {
+      access: "admin",
+      lane: "own",
+      handle: async ({ userId }, by) => {
+        return { account: toAccountMessage(await exportUser(deps, userId, by)) };
+      },
     },
     rotateSigningKey: {
       access: "admin",

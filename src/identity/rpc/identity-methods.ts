@@ -1,6 +1,9 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { IdentityService } from "../../gen/identity/v1/identity_service_pb.js";
 import { type BindPhoneDeps, bindPhone } from "../bind-phone.ts";
+import { type DeleteAccountDeps, deleteAccount } from "../delete-account.ts";
 import { IdentityError } from "../errors.ts";
+import { type ExportAccountDeps, exportAccount } from "../export-account.ts";
 import type { KeyRing } from "../keys.ts";
 import { type LoginDeps, login } from "../login.ts";
 import {
@@ -12,12 +15,15 @@ import {
 import { type ProfileDeps, updateProfile } from "../profile.ts";
 import { type RefreshDeps, refresh } from "../refresh.ts";
 import { toLoginSessionMessage, toUserMessage } from "./convert.ts";
+import { toAccountMessage } from "./convert-account.ts";
 import { methodsOf } from "./method-table.ts";
 
 export type IdentityMethodDeps = LoginDeps &
   RefreshDeps &
   LoginSessionDeps &
   ProfileDeps &
+  ExportAccountDeps &
+  DeleteAccountDeps &
   BindPhoneDeps & { keys: KeyRing };
 
 /** One handler per RPC: convert, call, convert. */
@@ -96,6 +102,20 @@ export function createIdentityMethods(deps: IdentityMethodDeps) {
       lane: "wechat",
       handle: async ({ code }, subject, signal) => {
         return { user: toUserMessage(await bindPhone(deps, subject, code, signal)) };
+      },
+    },
+    exportAccount: {
+      access: "user",
+      lane: "own",
+      handle: async (_request, { userId }) => {
+        return { account: toAccountMessage(await exportAccount(deps, userId)) };
+      },
+    },
+    deleteAccount: {
+      access: "user",
+      lane: "own",
+      handle: async (_request, { userId }) => {
+        return { erasedAfter: timestampFromDate(await deleteAccount(deps, userId)) };
       },
     },
     getJwks: {

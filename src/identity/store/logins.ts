@@ -73,7 +73,7 @@ function prepareRecord({ orm }: Db) {
   const person = orm.$with("person").as(
     orm
       .update(users)
-      .set({ lastLoginAt: LOGIN_TIME })
+      .set({ lastLoginAt: LOGIN_TIME, eraseAfter: takenBack(sql.placeholder("id")) })
       .from(account)
       .where(eq(users.id, account.userId))
       .returning({ ...USER_COLUMNS, unionid: account.unionid }),
@@ -123,7 +123,7 @@ export async function register(
       .insert(users)
       .select(
         sql`select user_id, ${newUsername()}, ${profile.nickname}, ${profile.avatarUrl}, 'miniapp',
-              false, null, null, '', 1, now(), now(), now() from fresh`,
+              false, null, null, '', 1, now(), now(), now(), null::timestamptz from fresh`,
       )
       .returning(),
   );
@@ -143,15 +143,13 @@ export async function logIn(
   account: Account,
   session: NewLoginSession,
 ): Promise<LoginRecord | undefined> {
-  const person = orm
-    .$with("person")
-    .as(
-      orm
-        .update(users)
-        .set({ lastLoginAt: LOGIN_TIME })
-        .where(eq(users.id, userId))
-        .returning(USER_COLUMNS),
-    );
+  const person = orm.$with("person").as(
+    orm
+      .update(users)
+      .set({ lastLoginAt: LOGIN_TIME, eraseAfter: takenBack(session.id) })
+      .where(eq(users.id, userId))
+      .returning(USER_COLUMNS),
+  );
   const opened = openSession(orm, account, session);
   const [row] = await orm
     .with(person, opened)
@@ -203,6 +201,15 @@ function recordOf(person: Record<keyof UserColumns, SQLWrapper>, opened: { opene
 
 /** A login that is refused is none. */
 const LOGIN_TIME = sql`case when disabled then last_login_at else now() end`;
+
+/**
+ * A login takes back the wish to be erased; not that of a disabled person, and not a login of before
+ * the wish that is asked for again.
+ */
+function takenBack(loginSessionId: string | Placeholder) {
+  return sql`case when disabled or erase_after is null
+    or exists (select from sessions where id = ${loginSessionId}::uuid) then erase_after end`;
+}
 
 /** `wx_` and 16 characters of base32 (RFC 4648, lower case): 80 random bits. */
 function newUsername(): string {

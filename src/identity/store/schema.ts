@@ -37,12 +37,18 @@ export const users = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
     lastLoginAt: instant("last_login_at").notNull().defaultNow(),
+    /** After this the person is erased, unless they log in before; null where nobody wants it. */
+    eraseAfter: instant("erase_after"),
   },
   (table) => [
     // Which master keys are in use, and where.
     index("users_phone_master_key")
       .on(sql`split_part(${table.phoneSealed}, '.', 1)`)
       .where(sql`${table.phoneSealed} is not null`),
+    // Those who may be erased; a disabled person is not.
+    index("users_erase_after")
+      .on(table.eraseAfter)
+      .where(sql`${table.eraseAfter} is not null and not ${table.disabled}`),
     check("users_nickname_length", sql`octet_length(${table.nickname}) between 1 and 128`),
     check("users_avatar_url_length", sql`char_length(${table.avatarUrl}) <= 500`),
     check("users_registration_source", sql`${table.registrationSource} in ('miniapp', 'web')`),
@@ -115,6 +121,9 @@ export const auditEvents = pgTable(
         "user_disabled",
         "user_enabled",
         "user_sessions_revoked",
+        "user_deletion_requested",
+        "user_exported",
+        "user_erased",
         "signing_key_rotated",
       ],
     }).notNull(),
@@ -127,6 +136,13 @@ export const auditEvents = pgTable(
   (table) => [
     index("audit_events_user_id").on(table.userId),
     index("audit_events_at").on(table.at),
+    // Where else somebody is named who is erased.
+    index("audit_events_other_user")
+      .on(sql`(${table.details}->>'otherUserId')`)
+      .where(sql`kind = 'merge_candidate'`),
+    index("audit_events_to_unionid")
+      .on(sql`(${table.details}->>'to')`)
+      .where(sql`kind = 'unionid_changed'`),
   ],
 );
 

@@ -17,6 +17,8 @@ export interface SessionKeyStore {
   keep(account: KeyOwner, sessionKey: string, exchangedAtMs: number): Promise<boolean>;
   /** Puts another in the place of this one, to end when it would have; false when it is gone. */
   replace(account: KeyOwner, old: string, fresh: string): Promise<boolean>;
+  /** Takes it away; when Redis is away it ends by itself. */
+  forget(account: KeyOwner): Promise<void>;
   /** Undefined when there is none (any more), or none that opens. */
   find(account: KeyOwner): Promise<string | undefined>;
 }
@@ -67,6 +69,10 @@ export function createSessionKeyStore(
         return (await redis.eval(REPLACE, 1, key, kept.value, value)) === 1;
       }, false);
     },
+    forget: (account) =>
+      attempt(async () => {
+        await redis.del(keyOf(account));
+      }, undefined),
     find: (account) => {
       const key = keyOf(account);
       return attempt(async () => (await read(key))?.sessionKey, undefined);

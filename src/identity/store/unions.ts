@@ -3,7 +3,7 @@ import type { Unionid, UserId } from "../ids.ts";
 import { audit } from "./audit.ts";
 import type { Db, Executor } from "./db.ts";
 import { type Account, type LoginRecord, logIn, type NewLoginSession, register } from "./logins.ts";
-import { miniAccounts } from "./schema.ts";
+import { miniAccounts, users } from "./schema.ts";
 import type { Profile } from "./users.ts";
 
 /** An account of which WeChat told the unionid. */
@@ -52,11 +52,12 @@ export function createUnionStore({ orm, run }: Db): UnionStore {
   };
 }
 
-/** The first user of the unionid. */
+/** The first user of the unionid, who is not erased until the transaction ends. */
 async function findUser(tx: Executor, account: UnionAccount): Promise<UserId | undefined> {
   const [row] = await tx
     .select({ userId: miniAccounts.userId })
     .from(miniAccounts)
+    .innerJoin(users, eq(users.id, miniAccounts.userId))
     .where(
       and(
         eq(miniAccounts.unionid, account.unionid),
@@ -64,7 +65,8 @@ async function findUser(tx: Executor, account: UnionAccount): Promise<UserId | u
       ),
     )
     .orderBy(asc(miniAccounts.createdAt), asc(miniAccounts.userId))
-    .limit(1);
+    .limit(1)
+    .for("key share", { of: users });
   return row?.userId;
 }
 

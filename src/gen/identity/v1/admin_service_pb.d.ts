@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { User } from "./user_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { AccountExport } from "./account_pb.js";
 
 /**
  * Describes the file identity/v1/admin_service.proto.
@@ -132,6 +134,86 @@ export declare type RevokeUserSessionsResponse = Message<"identity.v1.RevokeUser
 export declare const RevokeUserSessionsResponseSchema: GenMessage<RevokeUserSessionsResponse>;
 
 /**
+ * Whom to delete.
+ *
+ * @generated from message identity.v1.DeleteUserRequest
+ */
+export declare type DeleteUserRequest = Message<"identity.v1.DeleteUserRequest"> & {
+  /**
+   * The person's id.
+   *
+   * @generated from field: int64 user_id = 1;
+   */
+  userId: bigint;
+};
+
+/**
+ * Describes the message identity.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export declare const DeleteUserRequestSchema: GenMessage<DeleteUserRequest>;
+
+/**
+ * The deletion is on its way.
+ *
+ * @generated from message identity.v1.DeleteUserResponse
+ */
+export declare type DeleteUserResponse = Message<"identity.v1.DeleteUserResponse"> & {
+  /**
+   * The person is erased within minutes of this, unless they log in before.
+   *
+   * @generated from field: google.protobuf.Timestamp erased_after = 1;
+   */
+  erasedAfter?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message identity.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export declare const DeleteUserResponseSchema: GenMessage<DeleteUserResponse>;
+
+/**
+ * Whose data.
+ *
+ * @generated from message identity.v1.ExportUserRequest
+ */
+export declare type ExportUserRequest = Message<"identity.v1.ExportUserRequest"> & {
+  /**
+   * The person's id.
+   *
+   * @generated from field: int64 user_id = 1;
+   */
+  userId: bigint;
+};
+
+/**
+ * Describes the message identity.v1.ExportUserRequest.
+ * Use `create(ExportUserRequestSchema)` to create a new message.
+ */
+export declare const ExportUserRequestSchema: GenMessage<ExportUserRequest>;
+
+/**
+ * The personal data.
+ *
+ * @generated from message identity.v1.ExportUserResponse
+ */
+export declare type ExportUserResponse = Message<"identity.v1.ExportUserResponse"> & {
+  /**
+   * All of it.
+   *
+   * @generated from field: identity.v1.AccountExport account = 1;
+   */
+  account?: AccountExport | undefined;
+};
+
+/**
+ * Describes the message identity.v1.ExportUserResponse.
+ * Use `create(ExportUserResponseSchema)` to create a new message.
+ */
+export declare const ExportUserResponseSchema: GenMessage<ExportUserResponse>;
+
+/**
  * How to rotate.
  *
  * @generated from message identity.v1.RotateSigningKeyRequest
@@ -223,6 +305,29 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof RevokeUserSessionsRequestSchema;
     output: typeof RevokeUserSessionsResponseSchema;
+  },
+  /**
+   * Ends all logins of a person and erases them after ACCOUNT_DELETION_GRACE, just as their own
+   * DeleteAccount does: a login before then takes it back. Asked for again, the first time stays. To keep
+   * somebody out use DisableUser; a disabled person is not erased until they are enabled, since an
+   * erased one is nobody's and could register anew.
+   *
+   * @generated from rpc identity.v1.AdminService.DeleteUser
+   */
+  deleteUser: {
+    methodKind: "unary";
+    input: typeof DeleteUserRequestSchema;
+    output: typeof DeleteUserResponseSchema;
+  },
+  /**
+   * All that is held about a person. Refused with USER_NOT_FOUND when there is none.
+   *
+   * @generated from rpc identity.v1.AdminService.ExportUser
+   */
+  exportUser: {
+    methodKind: "unary";
+    input: typeof ExportUserRequestSchema;
+    output: typeof ExportUserResponseSchema;
   },
   /**
    * Signs with the next key from now on, which every process and verifier has known for a while. Tokens

@@ -3,13 +3,15 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_identity_v1_account } from "./account_pb.js";
 import { file_identity_v1_user } from "./user_pb.js";
 
 /**
  * Describes the file identity/v1/admin_service.proto.
  */
 export const file_identity_v1_admin_service = /*@__PURE__*/
-  fileDesc("Ch9pZGVudGl0eS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSIlChJEaXNhYmxlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyI2ChNEaXNhYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiQKEUVuYWJsZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAMiNQoSRW5hYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiwKGVJldm9rZVVzZXJTZXNzaW9uc1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyItChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIPCgdyZXZva2VkGAEgASgFIjQKF1JvdGF0ZVNpZ25pbmdLZXlSZXF1ZXN0EhkKEWRpc3RydXN0X3ByZXZpb3VzGAEgASgIIkoKGFJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZRILCgNraWQYASABKAkSEAoIbmV4dF9raWQYAiABKAkSDwoHcm90YXRlZBgDIAEoCDL3AgoMQWRtaW5TZXJ2aWNlElAKC0Rpc2FibGVVc2VyEh8uaWRlbnRpdHkudjEuRGlzYWJsZVVzZXJSZXF1ZXN0GiAuaWRlbnRpdHkudjEuRGlzYWJsZVVzZXJSZXNwb25zZRJNCgpFbmFibGVVc2VyEh4uaWRlbnRpdHkudjEuRW5hYmxlVXNlclJlcXVlc3QaHy5pZGVudGl0eS52MS5FbmFibGVVc2VyUmVzcG9uc2USZQoSUmV2b2tlVXNlclNlc3Npb25zEiYuaWRlbnRpdHkudjEuUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBonLmlkZW50aXR5LnYxLlJldm9rZVVzZXJTZXNzaW9uc1Jlc3BvbnNlEl8KEFJvdGF0ZVNpZ25pbmdLZXkSJC5pZGVudGl0eS52MS5Sb3RhdGVTaWduaW5nS2V5UmVxdWVzdBolLmlkZW50aXR5LnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZWIGcHJvdG8z", [file_identity_v1_user]);
+  fileDesc("Ch9pZGVudGl0eS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSIlChJEaXNhYmxlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyI2ChNEaXNhYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiQKEUVuYWJsZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAMiNQoSRW5hYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiwKGVJldm9rZVVzZXJTZXNzaW9uc1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyItChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIPCgdyZXZva2VkGAEgASgFIiQKEURlbGV0ZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAMiRgoSRGVsZXRlVXNlclJlc3BvbnNlEjAKDGVyYXNlZF9hZnRlchgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJAoRRXhwb3J0VXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyJBChJFeHBvcnRVc2VyUmVzcG9uc2USKwoHYWNjb3VudBgBIAEoCzIaLmlkZW50aXR5LnYxLkFjY291bnRFeHBvcnQiNAoXUm90YXRlU2lnbmluZ0tleVJlcXVlc3QSGQoRZGlzdHJ1c3RfcHJldmlvdXMYASABKAgiSgoYUm90YXRlU2lnbmluZ0tleVJlc3BvbnNlEgsKA2tpZBgBIAEoCRIQCghuZXh0X2tpZBgCIAEoCRIPCgdyb3RhdGVkGAMgASgIMpUECgxBZG1pblNlcnZpY2USUAoLRGlzYWJsZVVzZXISHy5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlcXVlc3QaIC5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlc3BvbnNlEk0KCkVuYWJsZVVzZXISHi5pZGVudGl0eS52MS5FbmFibGVVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkVuYWJsZVVzZXJSZXNwb25zZRJlChJSZXZva2VVc2VyU2Vzc2lvbnMSJi5pZGVudGl0eS52MS5SZXZva2VVc2VyU2Vzc2lvbnNSZXF1ZXN0GicuaWRlbnRpdHkudjEuUmV2b2tlVXNlclNlc3Npb25zUmVzcG9uc2USTQoKRGVsZXRlVXNlchIeLmlkZW50aXR5LnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuRGVsZXRlVXNlclJlc3BvbnNlEk0KCkV4cG9ydFVzZXISHi5pZGVudGl0eS52MS5FeHBvcnRVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkV4cG9ydFVzZXJSZXNwb25zZRJfChBSb3RhdGVTaWduaW5nS2V5EiQuaWRlbnRpdHkudjEuUm90YXRlU2lnbmluZ0tleVJlcXVlc3QaJS5pZGVudGl0eS52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_identity_v1_account, file_identity_v1_user]);
 
 /**
  * Describes the message identity.v1.DisableUserRequest.
@@ -54,18 +56,46 @@ export const RevokeUserSessionsResponseSchema = /*@__PURE__*/
   messageDesc(file_identity_v1_admin_service, 5);
 
 /**
+ * Describes the message identity.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export const DeleteUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 6);
+
+/**
+ * Describes the message identity.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export const DeleteUserResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 7);
+
+/**
+ * Describes the message identity.v1.ExportUserRequest.
+ * Use `create(ExportUserRequestSchema)` to create a new message.
+ */
+export const ExportUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 8);
+
+/**
+ * Describes the message identity.v1.ExportUserResponse.
+ * Use `create(ExportUserResponseSchema)` to create a new message.
+ */
+export const ExportUserResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 9);
+
+/**
  * Describes the message identity.v1.RotateSigningKeyRequest.
  * Use `create(RotateSigningKeyRequestSchema)` to create a new message.
  */
 export const RotateSigningKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 6);
+  messageDesc(file_identity_v1_admin_service, 10);
 
 /**
  * Describes the message identity.v1.RotateSigningKeyResponse.
  * Use `create(RotateSigningKeyResponseSchema)` to create a new message.
  */
 export const RotateSigningKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 7);
+  messageDesc(file_identity_v1_admin_service, 11);
 
 /**
  * For operators. Every method wants the scope `admin`: `authorization: Bearer <the caller's secret>`,

@@ -6,6 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { User } from "./user_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { AccountExport } from "./account_pb.js";
 
 /**
  * Describes the file identity/v1/identity_service.proto.
@@ -500,6 +501,74 @@ export declare type BindPhoneResponse = Message<"identity.v1.BindPhoneResponse">
 export declare const BindPhoneResponseSchema: GenMessage<BindPhoneResponse>;
 
 /**
+ * Nothing to say: the subject is the token's.
+ *
+ * @generated from message identity.v1.ExportAccountRequest
+ */
+export declare type ExportAccountRequest = Message<"identity.v1.ExportAccountRequest"> & {
+};
+
+/**
+ * Describes the message identity.v1.ExportAccountRequest.
+ * Use `create(ExportAccountRequestSchema)` to create a new message.
+ */
+export declare const ExportAccountRequestSchema: GenMessage<ExportAccountRequest>;
+
+/**
+ * The personal data.
+ *
+ * @generated from message identity.v1.ExportAccountResponse
+ */
+export declare type ExportAccountResponse = Message<"identity.v1.ExportAccountResponse"> & {
+  /**
+   * All of it.
+   *
+   * @generated from field: identity.v1.AccountExport account = 1;
+   */
+  account?: AccountExport | undefined;
+};
+
+/**
+ * Describes the message identity.v1.ExportAccountResponse.
+ * Use `create(ExportAccountResponseSchema)` to create a new message.
+ */
+export declare const ExportAccountResponseSchema: GenMessage<ExportAccountResponse>;
+
+/**
+ * Nothing to say: the subject is the token's.
+ *
+ * @generated from message identity.v1.DeleteAccountRequest
+ */
+export declare type DeleteAccountRequest = Message<"identity.v1.DeleteAccountRequest"> & {
+};
+
+/**
+ * Describes the message identity.v1.DeleteAccountRequest.
+ * Use `create(DeleteAccountRequestSchema)` to create a new message.
+ */
+export declare const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest>;
+
+/**
+ * The deletion is on its way.
+ *
+ * @generated from message identity.v1.DeleteAccountResponse
+ */
+export declare type DeleteAccountResponse = Message<"identity.v1.DeleteAccountResponse"> & {
+  /**
+   * The person is erased within minutes of this, unless they log in before.
+   *
+   * @generated from field: google.protobuf.Timestamp erased_after = 1;
+   */
+  erasedAfter?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message identity.v1.DeleteAccountResponse.
+ * Use `create(DeleteAccountResponseSchema)` to create a new message.
+ */
+export declare const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse>;
+
+/**
  * Nothing to say.
  *
  * @generated from message identity.v1.GetJwksRequest
@@ -685,6 +754,28 @@ export declare const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof BindPhoneRequestSchema;
     output: typeof BindPhoneResponseSchema;
+  },
+  /**
+   * All that is held about the token's subject.
+   *
+   * @generated from rpc identity.v1.IdentityService.ExportAccount
+   */
+  exportAccount: {
+    methodKind: "unary";
+    input: typeof ExportAccountRequestSchema;
+    output: typeof ExportAccountResponseSchema;
+  },
+  /**
+   * Ends all logins of the token's subject at once, and erases the person after ACCOUNT_DELETION_GRACE
+   * (7 days by default). A login before then takes the deletion back. As long as the person is
+   * disabled nothing is erased: a ban must not end by being forgotten.
+   *
+   * @generated from rpc identity.v1.IdentityService.DeleteAccount
+   */
+  deleteAccount: {
+    methodKind: "unary";
+    input: typeof DeleteAccountRequestSchema;
+    output: typeof DeleteAccountResponseSchema;
   },
   /**
    * The public keys that access tokens are verified with (RFC 7517). Anyone may call it.
