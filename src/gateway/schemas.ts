@@ -110,6 +110,14 @@ export const ProfileHeaders = z.object({
     .openapi({ description: "The ETag of the profile that the change is meant for" }),
 });
 
+/** The headers of a change whose client knows no PATCH. */
+export const OverrideHeaders = ProfileHeaders.extend({
+  "X-HTTP-Method-Override": z
+    .string()
+    .regex(/^patch$/i)
+    .openapi({ description: "PATCH; without it the POST is refused with METHOD_NOT_ALLOWED" }),
+});
+
 /** A person's own profile. */
 export const Profile = z
   .object({

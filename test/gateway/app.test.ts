@@ -293,7 +293,7 @@ describe("errors", () => {
     const get = await app.request("/api/v1/auth/mini-login");
     expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
     const put = await app.request("/api/v1/users/me", { method: "PUT" });
-    expect(put.headers.get("allow")).toBe("GET, HEAD, PATCH, DELETE");
+    expect(put.headers.get("allow")).toBe("GET, HEAD, PATCH, POST, DELETE");
     expect(await reasonOf(await app.request("/nowhere"))).toBe("ROUTE_NOT_FOUND");
   });
 

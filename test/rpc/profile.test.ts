@@ -85,6 +85,38 @@ it("speaks at the gateway with ETag and If-Match", async () => {
   expect(await (await fetch(url, { headers })).json()).toMatchObject({ nickname: "n", version: 2 });
 });
 
+it("takes a POST that says it is a PATCH, from clients without one, and no other", async () => {
+  const url = `${service.gateway}/api/v1/users/me`;
+  const post = (override: Record<string, string>, body: object, path = url) =>
+    fetch(path, {
+      method: "POST",
+      headers: { ...withToken().headers, "content-type": "application/json", ...override },
+      body: JSON.stringify(body),
+    });
+  const changed = await post(
+    { "x-http-method-override": "patch", "if-match": '"1"' },
+    { nickname: "小红" },
+  );
+  expect([changed.status, changed.headers.get("etag")]).toEqual([200, '"2"']);
+  expect(await changed.json()).toMatchObject({ nickname: "小红", version: 2 });
+  const stale = await post({ "X-HTTP-Method-Override": "PATCH", "if-match": '"1"' }, {});
+  expect(await stale.json()).toMatchObject({ code: 409, reason: "PROFILE_CONFLICT" });
+  for (const override of ["", "PUT", "DELETE", "PATCH, DELETE", undefined]) {
+    const headers = override === undefined ? {} : { "x-http-method-override": override };
+    const refused = await post(headers, { nickname: "nobody" });
+    expect(await refused.json()).toMatchObject({ code: 405, reason: "METHOD_NOT_ALLOWED" });
+    expect(refused.headers.get("allow")).toBe("GET, HEAD, PATCH");
+  }
+  // Of this route alone.
+  const elsewhere = await post(
+    { "x-http-method-override": "DELETE" },
+    {},
+    `${service.gateway}/api/v1/auth/sessions/5c1f0f0a-6f0e-4c1e-9a39-0b9f3d1c0a11`,
+  );
+  expect(elsewhere.status).toBe(405);
+  expect(await read()).toMatchObject({ nickname: "小红", version: 2n });
+});
+
 it("does not change a user that was disabled meanwhile", async () => {
   const [row] = await service.sql`
     update users set disabled = true where id = (select max(id) from users) returning id`;

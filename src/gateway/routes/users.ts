@@ -1,4 +1,5 @@
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { GatewayConfig } from "../../config-gateway.ts";
 import type { User } from "../../gen/identity/v1/user_pb.js";
 import type { GatewayDependencies } from "../app.ts";
@@ -6,7 +7,8 @@ import { bearerToken } from "../bearer-token.ts";
 import { BEARER, jsonOf, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";
 import { jsonBody } from "../json-body.ts";
-import { PhoneBody, Profile, ProfileBody, ProfileHeaders } from "../schemas.ts";
+import { patchInPost } from "../method-override.ts";
+import { OverrideHeaders, PhoneBody, Profile, ProfileBody, ProfileHeaders } from "../schemas.ts";
 
 /** A person's own profile. */
 export function addUserRoutes(
@@ -30,6 +32,14 @@ export function addUserRoutes(
     request: { headers: ProfileHeaders, body: jsonOf(ProfileBody) },
     responses: repliesWith("The profile after the change; its version also as ETag", Profile),
   });
+  const changeByPost = createRoute({
+    ...common,
+    method: "post",
+    summary: "Change one's own profile, where the client knows no PATCH, as wx.request",
+    middleware: [patchInPost, bearerToken, jsonBody(config.maxBodyBytes)] as const,
+    request: { headers: OverrideHeaders, body: jsonOf(ProfileBody) },
+    responses: repliesWith("As PATCH answers", Profile),
+  });
   const bind = createRoute({
     ...common,
     path: "/api/v1/users/me/phone",
@@ -49,9 +59,15 @@ export function addUserRoutes(
     const profile = toProfile(user);
     return c.json(profile, 200, { etag: `"${profile.version}"` });
   });
-  app.openapi(change, async (c) => {
-    const { nickname, avatar } = c.req.valid("json");
-    const version = /\d+/.exec(c.req.valid("header")["If-Match"] ?? "")?.[0];
+  app.openapi(change, (c) => answerChange(c, c.req.valid("json"), c.req.valid("header")));
+  app.openapi(changeByPost, (c) => answerChange(c, c.req.valid("json"), c.req.valid("header")));
+
+  async function answerChange(
+    c: Context<GatewayEnv>,
+    { nickname, avatar }: z.output<typeof ProfileBody>,
+    { "If-Match": ifMatch = "" }: z.output<typeof ProfileHeaders>,
+  ) {
+    const version = /\d+/.exec(ifMatch)?.[0];
     const { user } = await identity.updateProfile(
       {
         ...(nickname === undefined ? {} : { nickname }),
@@ -62,7 +78,7 @@ export function addUserRoutes(
     );
     const profile = toProfile(user);
     return c.json(profile, 200, { etag: `"${profile.version}"` });
-  });
+  }
 }
 
 function toProfile(user: User | undefined) {
