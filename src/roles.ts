@@ -7,8 +7,10 @@ import {
   toDatabaseConfig,
   toIdentityConfig,
   toSimulatorConfig,
+  toWorkerCount,
 } from "./config.ts";
 import { toGatewayConfig } from "./config-gateway.ts";
+import type { ExtraRoutes } from "./gateway/app.ts";
 import { createGateway } from "./gateway/index.ts";
 import { createIdentity } from "./identity/index.ts";
 import { migrateDatabase } from "./identity/store/migrate.ts";
@@ -59,6 +61,8 @@ export interface Surroundings extends AsyncDisposable {
   /** Of what was started for it. */
   addresses: Record<string, string>;
   welcome?: NonNullable<Running["welcome"]>;
+  /** The mini program in a browser; where WeChat is simulated in the process that serves it. */
+  demo?: ExtraRoutes;
 }
 
 /**
@@ -82,10 +86,14 @@ export async function surround(role: "all" | "identity", given: Env): Promise<Su
   if (!network) return surroundings(opened, { env });
   const { toWelcome } = await import("./dev/welcome.ts");
   const { simulator } = network;
+  const isAlone = toWorkerCount(env) === 1;
+  const demo =
+    simulator && isAlone ? (await import("./dev/demo.ts")).createDemo(simulator) : undefined;
   return surroundings(opened, {
     env,
     addresses: simulator ? { simulator: new URL(simulator.url).host } : {},
-    welcome: (addresses) => toWelcome(network, addresses),
+    welcome: (addresses) => toWelcome(network, addresses, demo !== undefined),
+    ...(demo ? { demo } : {}),
   });
 }
 
@@ -126,10 +134,15 @@ async function startGateway(env: Env, log: Logger): Promise<Running> {
 /** Identity and gateway without a hop. */
 async function startAll(given: Env, log: Logger): Promise<Running> {
   await using opened = new AsyncDisposableStack();
-  const { env, addresses: around, welcome } = opened.use(await surround("all", given));
+  const { env, addresses: around, welcome, demo } = opened.use(await surround("all", given));
   const metrics = createMetrics();
   const identity = opened.use(await createIdentity(toIdentityConfig(env), { log, metrics }));
-  const dependencies = { identity: identity.client, log, metrics: metrics.http };
+  const dependencies = {
+    identity: identity.client,
+    log,
+    metrics: metrics.http,
+    ...(demo ? { extra: demo } : {}),
+  };
   const gateway = opened.use(await createGateway(toGatewayConfig(env), dependencies));
   const http = formatAddress(gateway.address);
   const addresses = { http, ...identity.addresses, ...around };

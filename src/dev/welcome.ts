@@ -11,6 +11,7 @@ const SERVED: Readonly<Record<string, string>> = {
 export function toWelcome(
   { parts, simulator }: Pick<Network, "parts" | "simulator">,
   addresses: Readonly<Record<string, string>>,
+  hasDemo: boolean,
 ): string {
   const http = `http://${reachable(addresses.http ?? "")}`;
   const rows = [
@@ -29,7 +30,10 @@ export function toWelcome(
   const login =
     `curl -s ${http}/api/v1/auth/mini-login -H 'content-type: application/json' ` +
     `-d "{\\"code\\":\\"${code}\\"}"`;
-  return `\nmini-identity runs.\n\n${table.join("\n")}\n\nA login:\n\n  ${login}\n\nCtrl-C ends it.\n\n`;
+  const demo = hasDemo
+    ? `The mini program in a browser (npm run demo builds it):\n\n  ${http}/demo/\n\n`
+    : "";
+  return `\nmini-identity runs.\n\n${table.join("\n")}\n\n${demo}A login:\n\n  ${login}\n\nCtrl-C ends it.\n\n`;
 }
 
 /** An address that stands for every interface, as seen from this machine. */

@@ -26,7 +26,12 @@ export interface GatewayDependencies {
   limitLogin: Limit;
   /** Told which routes there are, and what came of each request. */
   door: Door;
+  /** Serves more than the API. */
+  extra?: ExtraRoutes;
 }
+
+/** Adds routes that stand beside the API. */
+export type ExtraRoutes = (app: OpenAPIHono<GatewayEnv>) => void;
 
 /** Rejects a request with RATE_LIMITED. */
 export type Limit = (c: Context<GatewayEnv>) => Promise<void>;
@@ -48,6 +53,7 @@ export function createApp(
   addAccountRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
+  dependencies.extra?.(app);
   const routes = app.routes.filter(({ path }) => !path.endsWith("*"));
   for (const { method, path } of routes) dependencies.door.serves(method, path);
   for (const [path, handlers] of Map.groupBy(routes, (route) => route.path)) {

@@ -39,6 +39,8 @@ it("runs as simulator, identity and gateway apart, and the gateway notices ident
     expect(countsOf(metrics)).toEqual(addresses === identity.addresses ? [counted] : []);
   }
   expect(await statusOf(`http://${http}/metrics`)).toBe(404);
+  // The demo gives codes away; only `all` has it, and not in production.
+  expect(await statusOf(`http://${http}/demo/code?person=alice`)).toBe(404);
 
   const end = async (process: ServiceProcess) => {
     process.kill("SIGTERM");
