@@ -57,6 +57,7 @@ it("changes nobody else, whatever ids 10,000 requests name", async () => {
         "UpdateProfile",
         "Logout",
         "RevokeSession",
+        "DeleteAccount",
       ])}`,
       {
         method: "POST",
