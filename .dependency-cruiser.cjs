@@ -77,8 +77,20 @@ module.exports = {
     only(
       "outbound-http",
       packages("undici"),
-      "^src/identity/platforms/",
+      "^src/(identity/platforms/|gateway/avatar-s3\\.ts$)",
       "Calls to the outside have limits of their own.",
+    ),
+    only(
+      "image-package",
+      packages("sharp"),
+      "^src/gateway/avatar-image\\.ts$",
+      "Anybody's images are opened in one place.",
+    ),
+    only(
+      "s3-package",
+      packages("aws4fetch"),
+      "^src/gateway/avatar-s3\\.ts$",
+      "The store of avatars has one way in.",
     ),
     never(
       "dev-stays-out",

@@ -1,11 +1,13 @@
 import ipaddr from "ipaddr.js";
 import {
   type Address,
+  dataDir,
   type Env,
   type RedisConfig,
   toRedisConfig,
   toWorkerCount,
 } from "./config.ts";
+import { type AvatarConfig, toAvatarConfig } from "./config-avatars.ts";
 import { ConfigError, toAddress, toGrpcTarget, toSeconds } from "./config-values.ts";
 
 /** So many in each window. */
@@ -29,6 +31,7 @@ export interface GatewayConfig {
   loginLimit: RateLimitConfig;
   /** Where the gateways count together; without it each counts for itself. */
   redis: RedisConfig | undefined;
+  avatars: AvatarConfig;
 }
 
 export function toGatewayConfig(env: Env): GatewayConfig {
@@ -41,6 +44,7 @@ export function toGatewayConfig(env: Env): GatewayConfig {
     trustedProxies: env.TRUSTED_PROXIES ? toTrustedProxies(env.TRUSTED_PROXIES) : [],
     loginLimit: toRateLimit("RATE_LIMIT_LOGIN", env.RATE_LIMIT_LOGIN ?? "300/1m"),
     redis: env.REDIS_URL ? toRedisConfig(env.REDIS_URL) : undefined,
+    avatars: toAvatarConfig(env, dataDir(env)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { AVATAR_NAMES, toAvatarBaseUrl } from "./config-avatars.ts";
 import { toMiniApps } from "./config-mini-apps.ts";
 import {
   ConfigError,
@@ -115,6 +116,8 @@ export interface IdentityConfig {
   deletionGraceSeconds: number;
   callers: CallerConfig[];
   rpc: RpcConfig;
+  /** Of uploaded avatars: the one http address, and private host, that is accepted. */
+  avatarBaseUrl: string;
 }
 
 export interface SimulatorConfig {
@@ -150,6 +153,7 @@ const NAMES = [
   "SIMULATOR_LISTEN",
   "WORKERS",
   "DATA_DIR",
+  ...AVATAR_NAMES,
   "LOG_LEVEL",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
 ] as const;
@@ -243,6 +247,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       maxRunningCalls: 64,
       maxWaitingCalls: 1_024,
     },
+    avatarBaseUrl: toAvatarBaseUrl(env),
   };
 }
 

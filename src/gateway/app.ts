@@ -4,13 +4,16 @@ import type { IdentityClient } from "../client.ts";
 import type { GatewayConfig } from "../config-gateway.ts";
 import type { Logger } from "../log.ts";
 import type { HttpMetrics } from "../metrics.ts";
+import type { Avatars } from "./avatars.ts";
 import type { Door } from "./door.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createErrorHandler, refuseMethod } from "./error-response.ts";
 import { GatewayError } from "./errors.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import { requestLog } from "./request-log.ts";
 import { addAccountRoutes } from "./routes/account.ts";
 import { addAuthRoutes } from "./routes/auth.ts";
+import { addAvatarRoutes } from "./routes/avatars.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
 import { addLoginSessionRoutes } from "./routes/login-sessions.ts";
 import { addMetaRoutes } from "./routes/meta.ts";
@@ -24,6 +27,9 @@ export interface GatewayDependencies {
   metrics: HttpMetrics;
   /** Refuses a login that is one too many of its client. */
   limitLogin: Limit;
+  /** Refuses an upload that is one too many of its person. */
+  limitAvatar: RateLimit;
+  avatars: Avatars;
   /** Told which routes there are, and what came of each request. */
   door: Door;
   /** Serves more than the API. */
@@ -44,13 +50,11 @@ export function createApp(
   const app = new OpenAPIHono<GatewayEnv>({ defaultHook: refuseInvalid });
   app.use(requestLog(dependencies));
   app.onError(createErrorHandler(dependencies.log));
-  app.notFound(() => {
-    throw new GatewayError("ROUTE_NOT_FOUND");
-  });
   addAuthRoutes(app, config, dependencies);
   addLoginSessionRoutes(app, config, dependencies);
   addUserRoutes(app, config, dependencies);
   addAccountRoutes(app, config, dependencies);
+  addAvatarRoutes(app, config, dependencies);
   addMetaRoutes(app, config, dependencies);
   addDocsRoutes(app);
   dependencies.extra?.(app);
@@ -59,5 +63,9 @@ export function createApp(
   for (const [path, handlers] of Map.groupBy(routes, (route) => route.path)) {
     app.all(path, refuseMethod([...new Set(handlers.map(({ method }) => method))]));
   }
+  // Not app.notFound, whose error would go past the middleware: this answer has its id and its log line too.
+  app.all("*", () => {
+    throw new GatewayError("ROUTE_NOT_FOUND");
+  });
   return app;
 }

@@ -61,6 +61,8 @@ export interface GatewayErrorDetails {
   field?: string | undefined;
   /** The methods of the path, for the header Allow. */
   allow?: string | undefined;
+  /** What happened underneath: for the log. */
+  cause?: unknown;
 }
 
 /** A request that the gateway refuses before identity hears of it. */
@@ -72,7 +74,7 @@ export class GatewayError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(reason: GatewayReason, details: GatewayErrorDetails = {}) {
-    super(reason);
+    super(reason, { cause: details.cause });
     this.reason = reason;
     this.field = details.field;
     this.allow = details.allow;

@@ -6,7 +6,8 @@ import { watchEventLoop } from "../event-loop.ts";
 import { closeServer, listen } from "../listen.ts";
 import type { Logger } from "../log.ts";
 import { openRedis } from "../redis.ts";
-import { createApp, type GatewayDependencies, type Limit } from "./app.ts";
+import { createApp, type GatewayDependencies } from "./app.ts";
+import { openAvatars } from "./avatars.ts";
 import { createClientName } from "./client-address.ts";
 import { createDoor } from "./door.ts";
 import { checkedListener, MAX_HEADERS, refuseUnparsed } from "./http-edge.ts";
@@ -37,12 +38,13 @@ export interface Gateway {
 /** Starts the public HTTP API on `config.listen`. */
 export async function createGateway(
   config: GatewayConfig,
-  dependencies: Omit<GatewayDependencies, "limitLogin" | "door">,
+  dependencies: Omit<GatewayDependencies, "limitLogin" | "limitAvatar" | "avatars" | "door">,
 ): Promise<Gateway> {
   await using opened = new AsyncDisposableStack();
-  const limitLogin = await openLoginLimit(opened, config, dependencies.log);
+  const limits = await openLimits(opened, config, dependencies.log);
+  const avatars = opened.use(await openAvatars(config.avatars, dependencies.log));
   const door = createDoor(opened.adopt(watchEventLoop(), (it) => it.close()));
-  const app = createApp(config, { ...dependencies, limitLogin, door });
+  const app = createApp(config, { ...dependencies, ...limits, avatars, door });
   const handle = getRequestListener(app.fetch);
   const server = createServer(SERVER_OPTIONS, checkedListener(handle, { ...dependencies, door }));
   server.on("clientError", refuseUnparsed);
@@ -59,14 +61,17 @@ export async function createGateway(
   return { address, close, [Symbol.asyncDispose]: close };
 }
 
-async function openLoginLimit(
+async function openLimits(
   opened: AsyncDisposableStack,
   config: GatewayConfig,
   log: Logger,
-): Promise<Limit> {
+): Promise<Pick<GatewayDependencies, "limitLogin" | "limitAvatar">> {
   const redis =
     config.redis && opened.adopt(await openRedis(config.redis, { log }), (it) => it.close());
   const limit = createRateLimit("login", config.loginLimit, redis);
   const clientName = createClientName(config.trustedProxies);
-  return (c) => limit(c, clientName(c));
+  return {
+    limitLogin: (c) => limit(c, clientName(c)),
+    limitAvatar: createRateLimit("avatar", config.avatars.limit, redis),
+  };
 }

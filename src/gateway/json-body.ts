@@ -1,6 +1,7 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { MiddlewareHandler } from "hono";
 import type { GatewayEnv } from "./env.ts";
 import { GatewayError } from "./errors.ts";
+import { readBytes } from "./read-bytes.ts";
 import { isStrictJson } from "./strict-json.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -22,25 +23,6 @@ export function jsonBody(maxBytes: number): MiddlewareHandler<GatewayEnv> {
     Object.assign(c.req.bodyCache, { text: Promise.resolve(text) });
     await next();
   };
-}
-
-async function readBytes(c: Context<GatewayEnv>, maxBytes: number): Promise<Uint8Array> {
-  const announced = c.req.header("content-length");
-  if (announced !== undefined && Number(announced) > maxBytes) {
-    throw new GatewayError("PAYLOAD_TOO_LARGE");
-  }
-  // Node holds the client to the length announced, and reading it whole is the faster way.
-  if (announced !== undefined && !c.req.header("transfer-encoding")) {
-    return new Uint8Array(await c.req.raw.arrayBuffer());
-  }
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new GatewayError("PAYLOAD_TOO_LARGE");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function decode(bytes: Uint8Array): string | undefined {

@@ -54,7 +54,7 @@ export const MESSAGES = {
     en: "This nickname cannot be used: 1 to 32 characters, no control characters",
   },
   AVATAR_INVALID: {
-    "zh-CN": "头像地址不符合要求，请换一张头像",
+    "zh-CN": "头像不符合要求，请换一张头像",
     en: "This avatar cannot be used. Please choose another one",
   },
   PROFILE_CONFLICT: {

@@ -130,6 +130,13 @@ export const Profile = z
   })
   .openapi("Profile");
 
+/** The answer to an upload. */
+export const Avatar = z
+  .object({
+    avatar: z.url().openapi({ description: "Shows the image; random, and new each time" }),
+  })
+  .openapi("Avatar");
+
 /** Public keys (RFC 7517). */
 export const Jwks = z
   .object({

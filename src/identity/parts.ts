@@ -89,6 +89,7 @@ export async function openParts(
     wechatApi,
     sessionKeys: createSessionKeyStore(redis, { secrets, ttlSeconds }),
     tokens: createTokens(config.tokens, keys, now),
+    avatarBaseUrl: config.avatarBaseUrl,
     loginTtlSeconds: config.tokens.refreshTtlSeconds,
     deletionGraceSeconds: config.deletionGraceSeconds,
     now,

@@ -7,6 +7,9 @@ export const DEFAULT_NICKNAME = "微信用户";
 /** The grey avatar that WeChat sends for people who hide theirs. */
 const GREY_AVATAR = /^https:\/\/mmbiz\.qpic\.cn\/mmbiz\/icTdbqWNOwNRna42FI242L/;
 
+/** What follows, for an avatar that was uploaded to the gateway. */
+const UPLOADED_PATH = /^\/avatars\/[0-9a-f]{64}\.webp$/;
+
 const MAX_GRAPHEMES = 32;
 const MAX_NICKNAME_BYTES = 128;
 const MAX_AVATAR_URL_LENGTH = 500;
@@ -30,8 +33,13 @@ export function checkNickname(value: string): string {
   return nickname === DEFAULT_NICKNAME ? "" : nickname;
 }
 
-/** The avatar's address as it is stored; empty when it is WeChat's grey one. Never fetched. */
-export function checkAvatarUrl(value: string): string {
+/**
+ * The avatar's address as it is stored; empty when it is WeChat's grey one. Never fetched. One that was uploaded
+ * to the gateway begins with `uploadedAt`, which in development is neither https nor public.
+ */
+export function checkAvatarUrl(value: string, uploadedAt?: string): string {
+  const isUploaded = uploadedAt !== undefined && value.startsWith(uploadedAt);
+  if (isUploaded && UPLOADED_PATH.test(value.slice(uploadedAt.length))) return value;
   if (value.length > MAX_AVATAR_URL_LENGTH) throw avatarInvalid("is over 500 characters");
   // URL parsing forgives tabs, new lines, back-slashes and spaces; a browser's reader might not.
   if (!/^https:\/\/[^/?#][\x21-\x5B\x5D-\x7E]+$/i.test(value))

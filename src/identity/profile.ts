@@ -5,10 +5,12 @@ import type { Profile, User, UserStore } from "./store/users.ts";
 
 export interface ProfileDeps {
   users: UserStore;
+  /** What the addresses of uploaded avatars begin with. */
+  avatarBaseUrl: string;
 }
 
 /** The enabled user with this id. */
-export async function getProfile({ users }: ProfileDeps, id: UserId): Promise<User> {
+export async function getProfile({ users }: Pick<ProfileDeps, "users">, id: UserId): Promise<User> {
   const user = await users.find(id);
   if (!user) throw new IdentityError("USER_NOT_FOUND", "the user does not exist");
   if (user.disabled) throw new IdentityError("USER_DISABLED", "the user is disabled");
@@ -30,7 +32,7 @@ export async function updateProfile(
   id: UserId,
   change: ProfileChange,
 ): Promise<User> {
-  const changes = toChanges(change);
+  const changes = toChanges(change, deps.avatarBaseUrl);
   const { expectedVersion } = change;
   if (Object.keys(changes).length > 0) {
     const user = await deps.users.update(id, changes, expectedVersion);
@@ -45,7 +47,10 @@ export async function updateProfile(
   return present;
 }
 
-function toChanges({ nickname, avatarUrl }: ProfileChange): Partial<Profile> {
+function toChanges(
+  { nickname, avatarUrl }: ProfileChange,
+  avatarBaseUrl: string,
+): Partial<Profile> {
   const changes: Partial<Profile> = {};
   if (nickname === "") changes.nickname = DEFAULT_NICKNAME;
   else if (nickname !== undefined) {
@@ -54,7 +59,7 @@ function toChanges({ nickname, avatarUrl }: ProfileChange): Partial<Profile> {
   }
   if (avatarUrl === "") changes.avatarUrl = "";
   else if (avatarUrl !== undefined) {
-    const checked = checkAvatarUrl(avatarUrl);
+    const checked = checkAvatarUrl(avatarUrl, avatarBaseUrl);
     if (checked) changes.avatarUrl = checked;
   }
   return changes;

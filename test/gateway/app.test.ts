@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type CallReason, IdentityCallError } from "../../src/client.ts";
 import { createApp } from "../../src/gateway/app.ts";
+import { openAvatars } from "../../src/gateway/avatars.ts";
 import { createDoor } from "../../src/gateway/door.ts";
 import type { ErrorBody } from "../../src/gateway/error-response.ts";
 import { HTTP_STATUS } from "../../src/gateway/errors.ts";
 import { MESSAGES, pickLanguage } from "../../src/gateway/messages.ts";
 import { ErrorReason } from "../../src/gen/identity/v1/error_reason_pb.js";
 import { config, fakeIdentity, log, metrics } from "./fake-identity.ts";
+
+const avatars = await openAvatars(config.avatars, log);
 
 function setUp() {
   const fake = fakeIdentity();
@@ -15,6 +18,8 @@ function setUp() {
     log,
     metrics,
     limitLogin: async () => {},
+    limitAvatar: async () => {},
+    avatars,
     door: createDoor({ isLate: () => false, close: () => {} }),
   });
   const login = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>

@@ -1,7 +1,9 @@
+import { tmpdir } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { pino } from "pino";
 import type { CallOptions, IdentityClient } from "../../src/client.ts";
+import { toAvatarConfig } from "../../src/config-avatars.ts";
 import {
   BindPhoneResponseSchema,
   DeleteAccountResponseSchema,
@@ -107,6 +109,7 @@ export const config = {
   trustedProxies: [],
   loginLimit: { count: 300, windowSeconds: 60 },
   redis: undefined,
+  avatars: toAvatarConfig({}, tmpdir()),
 };
 export const log = pino({ level: "silent" });
 export const metrics = createMetrics().http;

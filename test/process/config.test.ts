@@ -73,6 +73,13 @@ describe.concurrent("in production nothing is made up", () => {
   it("no simulator", () => expectRefused("simulator", {}, "NODE_ENV=production"));
 });
 
+const BUCKET = {
+  AVATAR_S3_ENDPOINT: "https://s3.example.com",
+  AVATAR_S3_BUCKET: "avatars",
+  AVATAR_S3_ACCESS_KEY_ID: "id",
+  AVATAR_S3_SECRET_ACCESS_KEY: "hidden",
+};
+
 describe.concurrent("a value that does not parse is refused, by name", () => {
   it.each<[name: string, value: string, role?: string]>([
     ["DATABASE_URL", "mysql://identity:hidden@127.0.0.1:1/none", "migrate"],
@@ -134,11 +141,28 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["RATE_LIMIT_LOGIN", "300"],
     ["RATE_LIMIT_LOGIN", "NaN/1m"],
     ["REDIS_URL", "localhost"],
+    ["AVATAR_BASE_URL", "cdn.example.com"],
+    ["AVATAR_BASE_URL", "https://cdn.example.com/?size=1"],
+    ["AVATAR_BASE_URL", "https://user:hidden@cdn.example.com"],
+    ["AVATAR_BASE_URL", `https://cdn.example.com/${"a".repeat(400)}`],
+    ["AVATAR_S3_ENDPOINT", "s3.example.com"],
+    ["AVATAR_S3_ENDPOINT", "https://s3.example.com/bucket"],
+    ["AVATAR_S3_BUCKET", "../other"],
   ])("%s=%s at the gateway, without a process of its own", (name, value) => {
-    const read = () => toGatewayConfig(readEnv(withChanges({ [name]: value })));
+    const changes = name.startsWith("AVATAR_S3_")
+      ? { ...BUCKET, [name]: value }
+      : { [name]: value };
+    const read = () => toGatewayConfig(readEnv(withChanges(changes)));
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(new RegExp(`^${name} `));
     expect(read).not.toThrow(value);
+  });
+
+  it.each(Object.keys(BUCKET))("a bucket without %s, without a process of its own", (name) => {
+    const read = (changes: Changes) => toGatewayConfig(readEnv(withChanges(changes)));
+    const missing = `${name} is missing`;
+    expect(() => read({ ...BUCKET, [name]: undefined })).toThrow(missing);
+    expect(read(BUCKET).avatars.s3).toMatchObject({ bucket: "avatars", region: "us-east-1" });
   });
 
   it("a database that is not there", async () => {

@@ -14,7 +14,7 @@ import { OverrideHeaders, PhoneBody, Profile, ProfileBody, ProfileHeaders } from
 export function addUserRoutes(
   app: OpenAPIHono<GatewayEnv>,
   config: GatewayConfig,
-  { identity }: GatewayDependencies,
+  { identity, avatars }: GatewayDependencies,
 ): void {
   const common = { path: "/api/v1/users/me", tags: ["users"], security: [{ [BEARER]: [] }] };
   const read = createRoute({
@@ -68,15 +68,18 @@ export function addUserRoutes(
     { "If-Match": ifMatch = "" }: z.output<typeof ProfileHeaders>,
   ) {
     const version = /\d+/.exec(ifMatch)?.[0];
+    const options = callOptions(c, config);
+    const before = avatar === undefined ? undefined : await identity.getProfile({}, options);
     const { user } = await identity.updateProfile(
       {
         ...(nickname === undefined ? {} : { nickname }),
         ...(avatar === undefined ? {} : { avatarUrl: avatar }),
         ...(version === undefined ? {} : { expectedVersion: BigInt(version) }),
       },
-      callOptions(c, config),
+      options,
     );
     const profile = toProfile(user);
+    if (before?.user && before.user.avatarUrl !== profile.avatar) await avatars.forget(before.user);
     return c.json(profile, 200, { etag: `"${profile.version}"` });
   }
 }
