@@ -72,6 +72,20 @@ test("a logout during a refresh wins", async () => {
   expect([identity.loggedIn, gateway.alive, phone.logins]).toEqual([false, 0, 1]);
 });
 
+test("a logout during a refresh wins, also when that is refused", async () => {
+  const { gateway, phone, identity } = await loggedIn();
+  gateway.expireTokens();
+  gateway.failNext(REFRESH, refused(401, "REFRESH_TOKEN_INVALID"));
+  const held = gateway.holdNext(REFRESH);
+  const profile = expect(identity.getProfile()).rejects.toMatchObject({ reason: "LOGGED_OUT" });
+  await held.arrived;
+  await identity.logout();
+  held.release();
+  await profile;
+  await expect(identity.getProfile()).rejects.toMatchObject({ reason: "LOGGED_OUT" });
+  expect(phone.logins).toBe(1);
+});
+
 test("a logout during a login wins, and the login is ended at the service too", async () => {
   const { gateway, identity } = setUp();
   const held = gateway.holdNext(LOGIN);
@@ -148,6 +162,19 @@ test("a refresh of before does not replace the tokens of a new login", async () 
   held.release();
   await profile;
   expect(await identity.getProfile()).toMatchObject({ username: "bob" });
+});
+
+test("nor does a refusal of that refresh end the new login", async () => {
+  const { gateway, phone, identity } = await loggedIn();
+  gateway.expireTokens();
+  gateway.failNext(REFRESH, refused(401, "REFRESH_TOKEN_INVALID"));
+  const held = gateway.holdNext(REFRESH);
+  const profile = identity.getProfile();
+  await held.arrived;
+  await identity.login();
+  held.release();
+  await profile;
+  expect([identity.loggedIn, phone.logins]).toEqual([true, 2]);
 });
 
 test("a logout in another tab of the browser counts here, also during a refresh", async () => {

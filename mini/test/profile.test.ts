@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { ME, setUp } from "./support/simulated-taro";
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1];
@@ -6,6 +6,10 @@ const JPEG = [0xff, 0xd8, 0xff, 0xe0, 1];
 const WEBP = [...Buffer.from("RIFF\x10\0\0\0WEBPVP8 ")];
 const GIF = [...Buffer.from("GIF89a..........")];
 const AVATAR = `${ME}/avatar`;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 async function loggedIn(env: "WEAPP" | "WEB" = "WEAPP") {
   const all = setUp({}, env);
@@ -87,16 +91,25 @@ test.each([
   expect(gateway.count(AVATAR)).toBe(0);
 });
 
-test("a browser reads the file it was given, and no other address", async () => {
+test("a browser reads the file that was chosen", async () => {
   const { gateway, identity } = await loggedIn("WEB");
   const file = URL.createObjectURL(new Blob([new Uint8Array(PNG)]));
   await identity.uploadAvatar(file);
   await identity.uploadAvatar(`data:image/png;base64,${Buffer.from(PNG).toString("base64")}`);
   URL.revokeObjectURL(file);
   expect(gateway.avatars.map(({ bytes }) => bytes)).toEqual([PNG, PNG]);
-  for (const address of [file, "https://elsewhere.example/a.png", "/api/v1/users/me"]) {
+  await expect(identity.uploadAvatar(file)).rejects.toMatchObject({ reason: "AVATAR_INVALID" });
+});
+
+test.each(["https://elsewhere.example/a.png", "/api/v1/users/me", "file:///a.png"])(
+  "a browser does not fetch %s for an avatar",
+  async (address) => {
+    const { gateway, identity } = await loggedIn("WEB");
+    const fetch = vi.spyOn(globalThis, "fetch");
     await expect(identity.uploadAvatar(address)).rejects.toMatchObject({
       reason: "AVATAR_INVALID",
     });
-  }
-});
+    expect(fetch).not.toHaveBeenCalled();
+    expect(gateway.count(AVATAR)).toBe(0);
+  },
+);

@@ -140,6 +140,14 @@ test("a login that ended elsewhere is followed by one silent login of ten reques
   expect([gateway.count(ME), phone.logins, gateway.alive]).toEqual([20, 2, 1]);
 });
 
+test("one is not logged in any more when the silent login fails", async () => {
+  const { gateway, phone, identity } = await loggedIn();
+  gateway.endLogins();
+  phone.wxLogin = () => Promise.reject({ errMsg: "login:fail" });
+  await expect(identity.getProfile()).rejects.toMatchObject({ reason: "WX_LOGIN_FAILED" });
+  expect(identity.loggedIn).toBe(false);
+});
+
 test.each(["TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_MISSING"])(
   "a service that says %s to everything is asked twice, not without end",
   async (reason) => {

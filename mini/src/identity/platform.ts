@@ -116,8 +116,8 @@ function readTemporaryFile(taro: TaroApi, filePath: string): Promise<ArrayBuffer
   return new Promise((resolve, reject) => {
     taro.getFileSystemManager().readFile({
       filePath,
-      success: ({ data }) =>
-        typeof data === "string" ? reject(new Error("a file as text")) : resolve(data),
+      // Without an encoding it is always the bytes.
+      success: ({ data }) => resolve(data as ArrayBuffer),
       fail: reject,
     });
   });
