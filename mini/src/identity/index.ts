@@ -1,6 +1,6 @@
 import Taro from "@tarojs/taro";
 import { createClient } from "./client";
-import { createPlatform } from "./platform";
+import { createPlatform, type TaroApi } from "./platform";
 import type { Identity, IdentityOptions } from "./types";
 
 export { IdentityError } from "./errors";
@@ -20,5 +20,16 @@ export type {
  * would each refresh and log in for themselves.
  */
 export function createIdentity(options: IdentityOptions): Identity {
-  return createClient(options, createPlatform(Taro));
+  return createClient(options, createPlatform(USED_OF_TARO));
 }
+
+/** Each by its name: the h5 build takes in of Taro only what it sees called. */
+const USED_OF_TARO: TaroApi = {
+  getEnv: () => Taro.getEnv(),
+  login: (options) => Taro.login(options),
+  request: (options) => Taro.request(options),
+  getStorageSync: (key) => Taro.getStorageSync(key),
+  setStorageSync: (key, value) => Taro.setStorageSync(key, value),
+  removeStorageSync: (key) => Taro.removeStorageSync(key),
+  getFileSystemManager: () => Taro.getFileSystemManager(),
+};
