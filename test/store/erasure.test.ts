@@ -196,7 +196,7 @@ describe("a login that races with the wish to be erased", () => {
     expect((await sessionOf(token))?.revoked_at).toBeInstanceOf(Date);
   });
 
-  it("comes later, and takes it back", async () => {
+  it.each(["a", "b"])("comes later, in the mini program %s, and takes it back", async (app) => {
     const token = tokens.first();
     let login: ReturnType<typeof logIn> | undefined;
     let deletion: ReturnType<DeletionStore["request"]> | undefined;
@@ -205,7 +205,7 @@ describe("a login that races with the wish to be erased", () => {
     await holdingUp(lock, async () => {
       deletion = deletions.request(person, 60);
       await waiting(1);
-      login = logIn({ token });
+      login = logIn({ app, token });
       await waiting(2);
     });
     await deletion;

@@ -33,7 +33,7 @@ export function addAccountRoutes(
   });
   app.openapi(exportData, async (c) => {
     const { account } = await identity.exportAccount({}, callOptions(c, config));
-    return c.json(toBody(account), 200, { "cache-control": "no-store" });
+    return c.json(toBody(account), 200);
   });
   app.openapi(remove, async (c) => {
     const { erasedAfter } = await identity.deleteAccount({}, callOptions(c, config));

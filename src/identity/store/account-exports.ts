@@ -6,18 +6,18 @@ import type { Db, Executor } from "./db.ts";
 import { auditEvents, loginSessions, miniAccounts, users } from "./schema.ts";
 import type { User } from "./users.ts";
 
-/** Of logins and of events; a megabyte is the most that a reply may have. */
+/** Of each kind; a megabyte is the most that a reply may have. */
 const MAX_ROWS = 1_000;
 
 /** Every row about one person, secrets left out. */
 export interface AccountRows {
   user: User;
-  accounts: Pick<typeof miniAccounts.$inferSelect, "appId" | "openid" | "unionid" | "createdAt">[];
-  loginSessions: Pick<
-    typeof loginSessions.$inferSelect,
-    "id" | "appId" | "device" | "createdAt" | "lastUsedAt" | "expiresAt" | "revokedAt"
-  >[];
-  events: Pick<typeof auditEvents.$inferSelect, "kind" | "at">[];
+  /** In the order in which they were first seen. */
+  accounts: Awaited<ReturnType<typeof findAccounts>>;
+  /** The latest first. */
+  loginSessions: Awaited<ReturnType<typeof findLoginSessions>>;
+  /** The latest first. */
+  events: Awaited<ReturnType<typeof findEvents>>;
 }
 
 /** What is held about a person, for themselves. */
@@ -38,37 +38,9 @@ export function createAccountExportStore({ orm, run }: Db): AccountExportStore {
         if (!user) return undefined;
         const rows = {
           user,
-          accounts: await tx
-            .select({
-              appId: miniAccounts.appId,
-              openid: miniAccounts.openid,
-              unionid: miniAccounts.unionid,
-              createdAt: miniAccounts.createdAt,
-            })
-            .from(miniAccounts)
-            .where(eq(miniAccounts.userId, id))
-            .orderBy(asc(miniAccounts.createdAt), asc(miniAccounts.appId))
-            .limit(MAX_ROWS),
-          loginSessions: await tx
-            .select({
-              id: loginSessions.id,
-              appId: loginSessions.appId,
-              device: loginSessions.device,
-              createdAt: loginSessions.createdAt,
-              lastUsedAt: loginSessions.lastUsedAt,
-              expiresAt: loginSessions.expiresAt,
-              revokedAt: loginSessions.revokedAt,
-            })
-            .from(loginSessions)
-            .where(eq(loginSessions.userId, id))
-            .orderBy(desc(loginSessions.createdAt), desc(loginSessions.id))
-            .limit(MAX_ROWS),
-          events: await tx
-            .select({ kind: auditEvents.kind, at: auditEvents.at })
-            .from(auditEvents)
-            .where(eq(auditEvents.userId, id))
-            .orderBy(desc(auditEvents.id))
-            .limit(MAX_ROWS),
+          accounts: await findAccounts(tx, id),
+          loginSessions: await findLoginSessions(tx, id),
+          events: await findEvents(tx, id),
         };
         if (by) await audit(tx, { kind: "user_exported", userId: id, details: { by }, once });
         return rows;
@@ -78,4 +50,35 @@ export function createAccountExportStore({ orm, run }: Db): AccountExportStore {
       });
     },
   };
+}
+
+async function findAccounts(tx: Executor, id: UserId) {
+  const { appId, openid, unionid, createdAt } = miniAccounts;
+  return tx
+    .select({ appId, openid, unionid, createdAt })
+    .from(miniAccounts)
+    .where(eq(miniAccounts.userId, id))
+    .orderBy(asc(createdAt), asc(appId))
+    .limit(MAX_ROWS);
+}
+
+async function findLoginSessions(tx: Executor, userId: UserId) {
+  const { id, appId, device, createdAt, lastUsedAt, expiresAt, revokedAt } = loginSessions;
+  return tx
+    .select({ id, appId, device, createdAt, lastUsedAt, expiresAt, revokedAt })
+    .from(loginSessions)
+    .where(eq(loginSessions.userId, userId))
+    .orderBy(desc(createdAt), desc(id))
+    .limit(MAX_ROWS);
+}
+
+/** Without their details: they name operators and other people. */
+async function findEvents(tx: Executor, userId: UserId) {
+  const { id, kind, at } = auditEvents;
+  return tx
+    .select({ kind, at })
+    .from(auditEvents)
+    .where(eq(auditEvents.userId, userId))
+    .orderBy(desc(id))
+    .limit(MAX_ROWS);
 }

@@ -160,7 +160,7 @@ export declare const DeleteUserRequestSchema: GenMessage<DeleteUserRequest>;
  */
 export declare type DeleteUserResponse = Message<"identity.v1.DeleteUserResponse"> & {
   /**
-   * The person is erased within minutes of this, unless they log in before.
+   * The person is erased within minutes of this, unless they log in before or are disabled.
    *
    * @generated from field: google.protobuf.Timestamp erased_after = 1;
    */

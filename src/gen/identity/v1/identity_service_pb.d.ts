@@ -555,7 +555,7 @@ export declare const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest
  */
 export declare type DeleteAccountResponse = Message<"identity.v1.DeleteAccountResponse"> & {
   /**
-   * The person is erased within minutes of this, unless they log in before.
+   * The person is erased within minutes of this, unless they log in before or are disabled.
    *
    * @generated from field: google.protobuf.Timestamp erased_after = 1;
    */
