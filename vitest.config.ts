@@ -7,6 +7,7 @@ export default defineConfig({
     exclude: ["test/examples/**"],
     globalSetup: ["test/support/servers.ts"],
     pool: "forks",
+    execArgv: ["--import", "./src/quick-imports.ts"],
     // For a busy machine; nothing asserts a time as short as this.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,6 +1,6 @@
 import { Pool } from "undici";
 import { runLoad } from "./load.ts";
-import type { Stage } from "./stage.ts";
+import type { ServerProcess } from "./processes.ts";
 
 /** So many people log in, in turns. */
 export const PEOPLE = 200;
@@ -10,15 +10,23 @@ const CONNECTIONS = 16;
 /** Fetches login codes. */
 export type CodeSource = (count: number) => Promise<string[]>;
 
-/** Login codes of the simulator: of PEOPLE in turns, or each of somebody who was never here. */
+/** Names the person behind a code. */
+export type NamePerson = (index: number) => string;
+
+const inTurns: NamePerson = (index) => `person-${index % PEOPLE}`;
+
+/** Each is somebody who was never here. */
+export function neverSeen(): NamePerson {
+  let seen = 0;
+  return () => `new-${seen++}`;
+}
+
+/** Login codes of the simulator: of PEOPLE in turns, unless somebody else is named. */
 export function createCodeSource(
   opened: AsyncDisposableStack,
-  { servers: { wechat }, appId }: Stage,
-  who: "known" | "new" = "known",
+  { wechat, appId }: { wechat: ServerProcess; appId: string },
+  name: NamePerson = inTurns,
 ): CodeSource {
-  let newPeople = 0;
-  const name = (index: number) =>
-    who === "known" ? `person-${index % PEOPLE}` : `new-${newPeople++}`;
   const pool = opened.adopt(
     new Pool(`http://${wechat.addresses.http}`, {
       connections: CONNECTIONS,

@@ -26,7 +26,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
   const seconds = SETTLE_SECONDS + Number(values.seconds);
   await using opened = new AsyncDisposableStack();
   const stage = await startStage(opened, await openStores(opened), interrupted);
-  const issueCodes = createCodeSource(opened, stage);
+  const issueCodes = createCodeSource(opened, { ...stage.servers, appId: stage.appId });
   const connections = CONNECTIONS;
   const { registrations, scenarios } = createScenarios(opened, stage, { issueCodes, connections });
   const within = { concurrency: PEAK_CONCURRENCY, signal: interrupted };

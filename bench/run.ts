@@ -1,5 +1,5 @@
 // What our work costs, beside what it could cost at least and what the original design costs: `npm run bench`.
-import { createCodeSource, PEOPLE } from "./codes.ts";
+import { createCodeSource, neverSeen, PEOPLE } from "./codes.ts";
 import { countPerLogin } from "./counts.ts";
 import { flood } from "./flood.ts";
 import { runBench } from "./interrupt.ts";
@@ -31,10 +31,11 @@ async function main(interrupted: AbortSignal): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const stores = await openStores(opened);
   const stage = await startStage(opened, stores, interrupted);
-  const issueCodes = createCodeSource(opened, stage);
+  const from = { wechat: stage.servers.wechat, appId: stage.appId };
+  const issueCodes = createCodeSource(opened, from);
   const of = { issueCodes, connections: concurrency };
   const { registrations, scenarios: logins } = createScenarios(opened, stage, of);
-  const issueNewCodes = createCodeSource(opened, stage, "new");
+  const issueNewCodes = createCodeSource(opened, from, neverSeen());
   const scenarios = [...logins, ...createOperations(opened, stage, issueCodes, issueNewCodes)];
   const load = (): LoadOptions => {
     const signal = AbortSignal.any([interrupted, AbortSignal.timeout(ROUND_TIMEOUT_MS)]);

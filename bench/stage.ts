@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createDatabase } from "../test/support/database.ts";
 import { forgetApp } from "../test/support/forget-app.ts";
 import { type Command, runToEnd, type ServerProcess, startServer } from "./processes.ts";
+import { ECHO, FLOOR, HOP, MAIN, ORIGINAL, WECHAT } from "./programs.ts";
 import { createAppEnv, createAppId, createServiceEnv, FREE_PORT } from "./service-env.ts";
 import type { Stores } from "./stores.ts";
 
@@ -54,10 +55,3 @@ export async function startStage(
 }
 
 type Env = Readonly<Record<string, string>>;
-
-const MAIN = new URL("../src/main.ts", import.meta.url);
-const ECHO = new URL("./echo-server.ts", import.meta.url);
-const FLOOR = new URL("./baselines/floor.ts", import.meta.url);
-const HOP = new URL("./baselines/hop.ts", import.meta.url);
-const ORIGINAL = new URL("./baselines/original/server.js", import.meta.url);
-const WECHAT = new URL("./wechat-server.ts", import.meta.url);

@@ -1,14 +1,12 @@
 import postgres from "postgres";
 import { type Command, runToEnd, type ServerProcess, startServer } from "../bench/processes.ts";
+import { MAIN, WECHAT } from "../bench/programs.ts";
 import { createAppEnv, createAppId, createServiceEnv, FREE_PORT } from "../bench/service-env.ts";
 import type { Stores } from "../bench/stores.ts";
 import { createDatabase } from "../test/support/database.ts";
 import { type FaultProxy, startFaultProxy } from "../test/support/fault-proxy.ts";
 import { forgetApp } from "../test/support/forget-app.ts";
 import { freeAddress } from "../test/support/free-address.ts";
-
-const MAIN = new URL("../src/main.ts", import.meta.url);
-const WECHAT = new URL("../bench/wechat-server.ts", import.meta.url);
 
 /** One gateway before two identities, with a database, a WeChat and a way to Redis of their own. */
 export interface Stage {

@@ -65,14 +65,23 @@ export interface Surroundings extends AsyncDisposable {
   demo?: ExtraRoutes;
 }
 
-/** For `all`, what is not configured is embedded, but in production, and the tables are brought up to date. */
+/**
+ * For `all`, what is not configured is embedded, but in production, and the tables are brought up to date.
+ * What is wrong with the settings is said before, and once, not by each worker.
+ */
 export async function surround(role: "all" | "identity", given: Env): Promise<Surroundings> {
   await using opened = new AsyncDisposableStack();
-  if (role === "identity") return surroundings(opened, { env: await withDefaults(given) });
+  if (role === "identity") {
+    const env = await withDefaults(given);
+    toIdentityConfig(env);
+    return surroundings(opened, { env });
+  }
   const network = isProduction(given)
     ? undefined
     : opened.use(await (await import("./dev/network.ts")).startNetwork(given));
   const env = network?.env ?? given;
+  toIdentityConfig(env);
+  toGatewayConfig(env);
   await migrateDatabase(toDatabaseConfig(env));
   if (!network) return surroundings(opened, { env });
   const { toWelcome } = await import("./dev/welcome.ts");

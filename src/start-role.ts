@@ -1,6 +1,5 @@
 import cluster from "node:cluster";
-import { type Env, type Role, toIdentityConfig, toOpsListen, toWorkerCount } from "./config.ts";
-import { toGatewayConfig } from "./config-gateway.ts";
+import { type Env, type Role, toOpsListen, toWorkerCount } from "./config.ts";
 import { formatAddress } from "./listen.ts";
 import type { Logger } from "./log.ts";
 import { createWorkerMetrics } from "./metrics.ts";
@@ -42,9 +41,6 @@ async function startSeveral(
 ): Promise<Running> {
   await using opened = new AsyncDisposableStack();
   const around = opened.use(await surround(role, given));
-  // What is wrong with them is said once, not by each worker.
-  toIdentityConfig(around.env);
-  if (role === "all") toGatewayConfig(around.env);
   const found = Object.entries(around.env).filter(
     ([name]) => given[name as keyof Env] === undefined,
   );

@@ -21,8 +21,8 @@ describe("the sources", () => {
     expect(containing(/\bfetch\(/)).toEqual(["src/token-verifier.ts"]);
   });
 
-  it("end the process in main.ts only", () => {
-    expect(containing(/\bprocess\.exit(Code)?\b/)).toEqual(["src/main.ts"]);
+  it("end the process in run.ts only", () => {
+    expect(containing(/\bprocess\.exit(Code)?\b/)).toEqual(["src/run.ts"]);
   });
 
   it("hold no stub, no bare console, no loosened type", () => {
