@@ -41,15 +41,15 @@ export interface MiniProgram {
   readonly route: string;
   /** All that its texts say. */
   readonly text: string;
-  /** The sources of its images. */
-  readonly images: readonly string[];
   /** What toasts have said. */
   readonly toasts: readonly string[];
   /** Asks for consent as WeChat would; what it comes to. */
   askConsent(): Promise<string>;
   /** The node of this id on the page on top. */
   find(id: string): Node | undefined;
-  /** Whether there is a node of this id that is not disabled. */
+  /** What the tag of this id has as an attribute. */
+  attribute(id: string, tag: string, name: string): unknown;
+  /** Whether there is a button of this id that is not disabled. */
   isReady(id: string): boolean;
   /** An event of the node of this id, `tap` by default. */
   send(id: string, type?: string, detail?: object): void;
@@ -139,6 +139,7 @@ export function openMiniProgram(options: MiniProgramOptions): MiniProgram {
   const top = () => pages.at(-1) as Page;
   const all = (): Node[] => nodesOf(top().data.root);
   const find = (id: string) => all().find((node) => node.uid === id);
+  const attribute = (id: string, tag: string, name: string) => find(id)?.[propertyOf(tag, name)];
   return {
     get route() {
       return top().route;
@@ -148,16 +149,11 @@ export function openMiniProgram(options: MiniProgramOptions): MiniProgram {
         .map(({ v }) => v ?? "")
         .join("\n");
     },
-    get images() {
-      return all().flatMap(({ src }) => (typeof src === "string" ? [src] : []));
-    },
     toasts,
     askConsent: () => new Promise((answer) => privacy.at(-1)?.(({ event }) => answer(event))),
     find,
-    isReady: (id) => {
-      const node = find(id);
-      return node !== undefined && !node.disabled;
-    },
+    attribute,
+    isReady: (id) => find(id) !== undefined && !attribute(id, "button", "disabled"),
     send(id, type = "tap", detail = {}) {
       const node = find(id);
       if (!node) throw new Error(`no ${id} on ${top().route}`);
@@ -168,6 +164,16 @@ export function openMiniProgram(options: MiniProgramOptions): MiniProgram {
       for (const timer of timers) clearTimeout(timer);
     },
   };
+}
+
+/** Which property of a node its template makes an attribute of: Taro shortens the names. */
+function propertyOf(tag: string, attribute: string): string {
+  const templates = readFileSync(resolve(BUILT, "base.wxml"), "utf8");
+  const found = new RegExp(`<${tag} (?:[^>]* )?${attribute}="{{(?:xs\\.b\\()?i\\.(\\w+)`).exec(
+    templates,
+  );
+  if (!found?.[1]) throw new Error(`no ${attribute} in the template of ${tag}`);
+  return found[1];
 }
 
 /** CommonJS as WeChat has it: each file once, in the one world. */
@@ -203,9 +209,9 @@ function createPage(definition: PageDefinition, route: string): Page {
   });
 }
 
-/** `root.cn[0].v`, as setData has it. */
+/** `root.cn.[0].v`, as Taro calls setData. */
 function set(target: object, path: string, value: unknown): void {
-  const keys = path.replaceAll(/\[(\d+)\]/g, ".$1").split(".");
+  const keys = path.split(/[.[\]]+/).filter(Boolean);
   const last = keys.pop() ?? "";
   let at = target as Record<string, unknown>;
   for (const key of keys) {

@@ -4,7 +4,7 @@ import { PushButton } from "../../components/push-button";
 import { Sheet } from "../../components/sheet";
 import { identity } from "../../service";
 import { toDate } from "../../time";
-import type { Actions } from "../../use-action";
+import type { Actions } from "../../use-actions";
 import { goTo, toast } from "../../ways";
 
 /** Ways out: of this device, and for good. */

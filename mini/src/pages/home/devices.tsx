@@ -6,17 +6,18 @@ import { toTime } from "../../time";
 interface DevicesProps {
   sessions: readonly LoginSession[];
   busy: string | undefined;
+  isReading: boolean;
   refresh: () => Promise<void>;
   signOut: (id: string) => Promise<void>;
 }
 
 /** Where a person is logged in; each login but this one can be ended from here. */
-export function Devices({ sessions, busy, refresh, signOut }: DevicesProps) {
+export function Devices({ sessions, busy, isReading, refresh, signOut }: DevicesProps) {
   return (
     <View className="card" id="devices">
       <View className="row row-head">
         <Text className="label">登录的设备</Text>
-        <PushButton look="small" id="refresh" disabled={busy !== undefined} onClick={refresh}>
+        <PushButton look="small" id="refresh" disabled={isReading} onClick={refresh}>
           刷新
         </PushButton>
       </View>

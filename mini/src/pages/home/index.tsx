@@ -7,22 +7,22 @@ import { ProblemNote } from "../../components/problem-note";
 import { PushButton } from "../../components/push-button";
 import type { LoginSession, Profile } from "../../identity/index";
 import { identity } from "../../service";
-import { useActions } from "../../use-action";
+import { useActions } from "../../use-actions";
 import { goTo, open, toast } from "../../ways";
 import { Account } from "./account";
 import { Devices } from "./devices";
 import { Phone } from "./phone";
 
 export default function HomePage() {
-  const { busy, problem, run } = useActions();
+  const { busy, isReading, problem, run, read } = useActions();
   const [profile, setProfile] = useState<Profile>();
   const [sessions, setSessions] = useState<readonly LoginSession[]>([]);
-  const read = async () => {
-    if (!identity.loggedIn) return goTo("login");
-    setProfile(await identity.getProfile());
-    setSessions(await identity.listSessions());
-  };
-  const refresh = () => run("read", read);
+  const refresh = () =>
+    read(async () => {
+      if (!identity.loggedIn) return goTo("login");
+      setProfile(await identity.getProfile());
+      setSessions(await identity.listSessions());
+    });
   useDidShow(() => void refresh());
   const bind = (getCode: () => Promise<string>) =>
     run("bind", async () => {
@@ -52,13 +52,19 @@ export default function HomePage() {
             </PushButton>
           </View>
           <Phone phone={profile.phone} isBusy={busy !== undefined} bind={bind} />
-          <Devices sessions={sessions} busy={busy} refresh={refresh} signOut={signOut} />
+          <Devices
+            sessions={sessions}
+            busy={busy}
+            isReading={isReading}
+            refresh={refresh}
+            signOut={signOut}
+          />
         </>
       ) : null}
-      {!profile && busy === "read" ? <Text className="hint hint-center">正在读取</Text> : null}
+      {!profile && isReading ? <Text className="hint hint-center">正在读取</Text> : null}
       <ProblemNote problem={problem} />
       {problem ? (
-        <PushButton look="plain" id="again" disabled={busy !== undefined} onClick={refresh}>
+        <PushButton look="plain" id="again" disabled={isReading} onClick={refresh}>
           重新读取
         </PushButton>
       ) : null}

@@ -5,15 +5,15 @@ import { ProblemNote } from "../../components/problem-note";
 import { PushButton } from "../../components/push-button";
 import { becomeDemoPerson, demoPerson } from "../../demo";
 import { identity, isBrowser } from "../../service";
-import { useActions } from "../../use-action";
+import { useActions } from "../../use-actions";
 import { goTo, toast } from "../../ways";
 import { DemoPeople } from "./demo-people";
 
 export default function LoginPage() {
-  const { busy, problem, run } = useActions();
+  const { busy, problem, run, read } = useActions();
   const [person, setPerson] = useState(demoPerson);
   useLoad(() => {
-    if (identity.loggedIn) void run("open", () => goTo("home"));
+    if (identity.loggedIn) void read(() => goTo("home"));
   });
   const login = () =>
     run("login", async () => {

@@ -2,7 +2,7 @@ import { Button, Text, View } from "@tarojs/components";
 import Taro from "@tarojs/taro";
 import { Avatar } from "../../components/person";
 import { isBrowser } from "../../service";
-import type { Actions } from "../../use-action";
+import type { Actions } from "../../use-actions";
 
 /** Lets a person pick a picture: WeChat's own choice, in a browser a file. Nothing is sent yet. */
 export function AvatarButton({

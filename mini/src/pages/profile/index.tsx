@@ -6,7 +6,7 @@ import { ProblemNote } from "../../components/problem-note";
 import { PushButton } from "../../components/push-button";
 import type { Profile } from "../../identity/index";
 import { identity, isBrowser } from "../../service";
-import { useActions } from "../../use-action";
+import { useActions } from "../../use-actions";
 import { goTo, leave, toast } from "../../ways";
 import { AvatarButton } from "./avatar-button";
 
@@ -14,14 +14,16 @@ import { AvatarButton } from "./avatar-button";
 const NO_NAME = "微信用户";
 
 export default function ProfilePage() {
-  const { busy, problem, run } = useActions();
+  const { busy, problem, run, read } = useActions();
   const [profile, setProfile] = useState<Profile>();
   const [picked, setPicked] = useState("");
   const [isRefused, setRefused] = useState(false);
   const typed = useRef<string>();
-  const read = async () => setProfile(await identity.getProfile());
   useLoad(() => {
-    void run("read", () => (identity.loggedIn ? read() : goTo("login")));
+    void read(async () => {
+      if (!identity.loggedIn) return goTo("login");
+      setProfile(await identity.getProfile());
+    });
   });
   const save = (name: string) =>
     run("save", async () => {
@@ -56,7 +58,7 @@ export default function ProfilePage() {
             name="nickname"
             type="nickname"
             key={profile?.version ?? 0}
-            defaultValue={known}
+            value={known}
             maxlength={32}
             placeholder="怎么称呼你"
             onInput={({ detail }) => {
