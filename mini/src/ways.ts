@@ -20,8 +20,13 @@ export async function open(page: Page): Promise<void> {
   await Taro.navigateTo({ url: `/pages/${page}/index` });
 }
 
+/** Whether there is a page before this one. */
+export function canGoBack(): boolean {
+  return Taro.getCurrentPages().length > 1;
+}
+
 /** To the page before, or home where there is none. */
 export async function leave(): Promise<void> {
-  if (Taro.getCurrentPages().length > 1) await Taro.navigateBack();
+  if (canGoBack()) await Taro.navigateBack();
   else await goTo("home");
 }

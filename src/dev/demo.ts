@@ -25,7 +25,7 @@ const HEADERS = {
   // Taro's components bring their styles along in script, and avatars may lie anywhere.
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-    "img-src 'self' https: blob: data:; connect-src 'self' blob: data:; font-src 'self' data:; " +
+    "img-src 'self' http: https: blob: data:; connect-src 'self' blob: data:; font-src 'self' data:; " +
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
 };

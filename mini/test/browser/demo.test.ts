@@ -80,6 +80,7 @@ it("shows what the service says is wrong", async () => {
   await phone.tap("save");
   await phone.sees(/^请求编号 \S+$/);
   expect(await phone.page.locator(".problem-text").textContent()).toContain("昵称");
+  expect(await phone.page.locator("#nickname input").inputValue()).toContain("反的");
   await phone.photograph("profile-problem");
 });
 

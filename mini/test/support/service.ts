@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDatabase } from "../../../test/support/database.ts";
+import { freeAddress } from "../../../test/support/free-address.ts";
 import { type ServiceProcess, startProcess } from "../../../test/support/process.ts";
 
 /** The whole service as `npm start` runs it, WeChat simulated. */
@@ -24,10 +25,12 @@ export async function startService(more: Record<string, string> = {}): Promise<S
   opened.defer(() => rmSync(cwd, { recursive: true, force: true }));
   const server = process.env.TEST_DATABASE_URL;
   const database = server && opened.use(await createDatabase(server)).url;
+  const http = await freeAddress();
   const env: Record<string, string> = {
     GRPC_LISTEN: "127.0.0.1:0",
     CONNECT_LISTEN: "127.0.0.1:0",
-    GATEWAY_LISTEN: "127.0.0.1:0",
+    GATEWAY_LISTEN: http,
+    AVATAR_BASE_URL: `http://${http}`,
     OPS_LISTEN: "127.0.0.1:0",
     SIMULATOR_LISTEN: "127.0.0.1:0",
     DATA_DIR: cwd,
@@ -38,8 +41,7 @@ export async function startService(more: Record<string, string> = {}): Promise<S
   let running: ServiceProcess | undefined;
   const start = async () => {
     running = startProcess("all", { env, cwd });
-    const { http = "" } = await running.ready();
-    env.GATEWAY_LISTEN = http;
+    await running.ready();
   };
   const stop = async () => {
     await running?.[Symbol.asyncDispose]();
@@ -48,7 +50,7 @@ export async function startService(more: Record<string, string> = {}): Promise<S
   opened.defer(stop);
   await start();
   const owned = opened.move();
-  const url = `http://${env.GATEWAY_LISTEN}`;
+  const url = `http://${http}`;
   return {
     url,
     loginCode: async (person) => {

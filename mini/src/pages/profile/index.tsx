@@ -1,13 +1,13 @@
 import { Form, Input, Text, View } from "@tarojs/components";
 import { useLoad } from "@tarojs/taro";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { PrivacySheet } from "../../components/privacy-sheet";
 import { ProblemNote } from "../../components/problem-note";
 import { PushButton } from "../../components/push-button";
 import type { Profile } from "../../identity/index";
 import { identity, isBrowser } from "../../service";
 import { useActions } from "../../use-actions";
-import { goTo, leave, toast } from "../../ways";
+import { canGoBack, goTo, leave, toast } from "../../ways";
 import { AvatarButton } from "./avatar-button";
 
 /** What somebody new has instead of a name. */
@@ -18,7 +18,9 @@ export default function ProfilePage() {
   const [profile, setProfile] = useState<Profile>();
   const [picked, setPicked] = useState("");
   const [isRefused, setRefused] = useState(false);
-  const typed = useRef<string>();
+  // Somebody new comes here first; later it is opened from home.
+  const [isEdit] = useState(canGoBack);
+  const [typed, setTyped] = useState<string>();
   useLoad(() => {
     void read(async () => {
       if (!identity.loggedIn) return goTo("login");
@@ -57,13 +59,10 @@ export default function ProfilePage() {
             id="nickname"
             name="nickname"
             type="nickname"
-            key={profile?.version ?? 0}
-            value={known}
+            value={typed ?? known}
             maxlength={32}
             placeholder="怎么称呼你"
-            onInput={({ detail }) => {
-              typed.current = detail.value;
-            }}
+            {...(isBrowser ? { onInput: ({ detail }) => setTyped(detail.value) } : {})}
             onNickNameReview={({ detail }) => setRefused(!detail.pass && !detail.timeout)}
           />
           {isRefused ? <Text className="refused">这个昵称没有通过微信的审核，请换一个</Text> : null}
@@ -74,7 +73,7 @@ export default function ProfilePage() {
           // WeChat's review may clear the field late, so only the form knows; Taro's form in a browser only
           // knows of fingers.
           {...(isBrowser
-            ? { onClick: () => save(typed.current ?? known) }
+            ? { onClick: () => save(typed ?? known) }
             : { formType: "submit" as const })}
           isBusy={busy === "save"}
           disabled={busy !== undefined}
@@ -88,7 +87,7 @@ export default function ProfilePage() {
         disabled={busy === "save"}
         onClick={() => run("skip", leave)}
       >
-        跳过
+        {isEdit ? "返回" : "跳过"}
       </PushButton>
       <PrivacySheet />
     </View>
