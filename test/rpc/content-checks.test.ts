@@ -9,7 +9,8 @@ let service: TestService;
 let token: string;
 let people = 0;
 beforeAll(async () => {
-  service = await startService({ env: { WX_CONTENT_CHECK: "on" } });
+  // The check's own limit is what ends a silence, not that of every call to WeChat.
+  service = await startService({ env: { WX_CONTENT_CHECK: "on" }, wechatTimeoutMs: 60_000 });
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
 beforeEach(async () => {
