@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Env } from "./config.ts";
-import { ConfigError, required, toUrl } from "./config-values.ts";
+import { ConfigError, required, toOrigin, toUrl } from "./config-values.ts";
 
 /** Any store of the S3 protocol. */
 export interface S3Config {
@@ -66,13 +66,10 @@ function toS3Config(env: Env): S3Config | undefined {
   const [value = "", bucket = "", accessKeyId = "", secretAccessKey = ""] = S3_NAMES.map((name) =>
     required(env, name),
   );
-  const endpoint = new URL(toUrl("AVATAR_S3_ENDPOINT", value, ["http:", "https:"]));
-  if (endpoint.pathname !== "/" || endpoint.search || endpoint.username) {
-    throw new ConfigError("AVATAR_S3_ENDPOINT is an origin: no path, query or user info");
-  }
+  const endpoint = toOrigin("AVATAR_S3_ENDPOINT", value);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new ConfigError("AVATAR_S3_BUCKET is no name of a bucket");
   }
   const region = env.AVATAR_S3_REGION ?? "us-east-1";
-  return { endpoint: endpoint.origin, bucket, region, accessKeyId, secretAccessKey };
+  return { endpoint, bucket, region, accessKeyId, secretAccessKey };
 }

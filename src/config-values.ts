@@ -27,6 +27,14 @@ export function toUrl(name: string, value: string, protocols: readonly string[])
   return value;
 }
 
+export function toOrigin(name: string, value: string): string {
+  const url = new URL(toUrl(name, value, ["http:", "https:"]));
+  if (url.pathname !== "/" || url.search || url.username) {
+    throw new ConfigError(`${name} is an origin: no path, query or user info`);
+  }
+  return url.origin;
+}
+
 /** Host, port and number of the database; the driver would pass over what it cannot read. */
 export function toRedisUrl(value: string): string {
   const url = new URL(toUrl("REDIS_URL", value, ["redis:", "rediss:"]));
@@ -82,6 +90,12 @@ export function toSeconds(name: string, value: string): number {
     throw new ConfigError(`${name} is not a duration such as 30s, 15m, 2h or 7d, 366d at most`);
   }
   return seconds;
+}
+
+/** `on` or `off`; off where it is not set. */
+export function isOn(name: string, value = "off"): boolean {
+  if (value !== "on" && value !== "off") throw new ConfigError(`${name} is neither on nor off`);
+  return value === "on";
 }
 
 /** More than a machine has cores. */

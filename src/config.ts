@@ -3,12 +3,14 @@ import { toMiniApps } from "./config-mini-apps.ts";
 import {
   ConfigError,
   isNear,
+  isOn,
   readSetting,
   required,
   toAddress,
   toCallers,
   toDatabaseUrl,
   toMasterKeys,
+  toOrigin,
   toRedisUrl,
   toSeconds,
   toUrl,
@@ -118,6 +120,8 @@ export interface IdentityConfig {
   rpc: RpcConfig;
   /** Of uploaded avatars: the one http address, and private host, that is accepted. */
   avatarBaseUrl: string;
+  /** Whether WeChat is asked about nicknames and avatars. */
+  checksContent: boolean;
 }
 
 export interface SimulatorConfig {
@@ -136,6 +140,7 @@ const NAMES = [
   "WX_MINI_APP_SECRET",
   "MINI_APPS_FILE",
   "WX_API_BASE_URL",
+  "WX_CONTENT_CHECK",
   "MASTER_KEYS",
   "TOKEN_ISSUER",
   "ACCESS_TOKEN_TTL",
@@ -228,7 +233,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
     redis: toRedisConfig(required(env, "REDIS_URL")),
     miniApps: toMiniApps(env),
     wechat: {
-      baseUrl: toWechatUrl(env),
+      baseUrl: toOrigin("WX_API_BASE_URL", env.WX_API_BASE_URL ?? "https://api.weixin.qq.com"),
       timeoutMs: 2_000,
       maxResponseBytes: 64 * 1024,
       connections: 64,
@@ -248,6 +253,7 @@ export function toIdentityConfig(env: Env): IdentityConfig {
       maxWaitingCalls: 1_024,
     },
     avatarBaseUrl: toAvatarBaseUrl(env),
+    checksContent: isOn("WX_CONTENT_CHECK", env.WX_CONTENT_CHECK),
   };
 }
 
@@ -289,13 +295,4 @@ function toTokenConfig(env: Env): TokenConfig {
   }
   const issuer = toUrl("TOKEN_ISSUER", env.TOKEN_ISSUER ?? "http://127.0.0.1:8080", HTTP);
   return { issuer, accessTtlSeconds, refreshTtlSeconds };
-}
-
-function toWechatUrl(env: Env): string {
-  const value = env.WX_API_BASE_URL ?? "https://api.weixin.qq.com";
-  const url = new URL(toUrl("WX_API_BASE_URL", value, HTTP));
-  if (url.pathname !== "/" || url.search || url.username) {
-    throw new ConfigError("WX_API_BASE_URL is an origin: no path, query or user info");
-  }
-  return url.origin;
 }

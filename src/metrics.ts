@@ -25,6 +25,8 @@ export interface PartMetrics {
   databaseWait: Histogram;
   /** Login codes by what was done about them. */
   exchanges: Counter<"outcome">;
+  /** Nicknames and avatars by what WeChat said to them. */
+  contentChecks: Counter<"kind" | "outcome">;
 }
 
 export interface HttpMetrics {
@@ -77,6 +79,12 @@ export function createMetrics(): Metrics {
         name: "identity_login_codes_total",
         help: "Login codes by what was done about them.",
         labelNames: ["outcome"],
+        registers,
+      }),
+      contentChecks: new Counter({
+        name: "identity_content_checks_total",
+        help: "Nicknames and avatars by what WeChat said to them.",
+        labelNames: ["kind", "outcome"],
         registers,
       }),
     },

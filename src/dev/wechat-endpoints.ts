@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { answerCheckSession, answerResetSessionKey } from "./wechat-check-session.ts";
+import { answerMediaCheck, answerTextCheck } from "./wechat-content.ts";
 import { toError } from "./wechat-errors.ts";
 import type { Faults, WechatPath } from "./wechat-faults.ts";
 import { answerLogin } from "./wechat-login.ts";
@@ -40,6 +41,8 @@ const ENDPOINTS: Record<WechatPath, Endpoint> = {
   "/wxa/business/getuserphonenumber": { ...POST, answer: answerPhoneNumber },
   "/wxa/checksession": { ...GET, answer: answerCheckSession },
   "/wxa/resetusersessionkey": { ...GET, answer: answerResetSessionKey },
+  "/wxa/msg_sec_check": { ...POST, answer: answerTextCheck },
+  "/wxa/media_check_async": { ...POST, answer: answerMediaCheck },
 };
 
 export function isWechatPath(path: string): path is WechatPath {

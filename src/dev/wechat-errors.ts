@@ -29,6 +29,7 @@ const MESSAGES: Record<number, string> = {
   43002: "require POST method",
   45011: "api minute-quota reach limit",
   47001: "data format error",
+  61010: "code is expired",
   50002: "user limited",
   87007: "session_key is expired",
   87008: "invalid sig_method",

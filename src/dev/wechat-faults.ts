@@ -6,6 +6,8 @@ const PathSchema = z.enum([
   "/wxa/business/getuserphonenumber",
   "/wxa/checksession",
   "/wxa/resetusersessionkey",
+  "/wxa/msg_sec_check",
+  "/wxa/media_check_async",
 ]);
 /** The addresses of WeChat that the simulator serves. */
 export type WechatPath = z.infer<typeof PathSchema>;

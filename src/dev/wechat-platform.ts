@@ -30,6 +30,8 @@ export class WechatPlatform {
   /** How often one person's session_key may be reset. */
   readonly resets: Quota;
   readonly now: () => number;
+  /** The image or sound that was handed in last. */
+  lastMedia: string | undefined;
   readonly #miniApps: readonly MiniAppConfig[];
 
   constructor(miniApps: readonly MiniAppConfig[], now: () => number) {

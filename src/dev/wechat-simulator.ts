@@ -16,6 +16,8 @@ export interface WechatSimulator extends AsyncDisposable {
   readonly calls: number;
   /** How many stable_token calls came in. */
   readonly tokenCalls: number;
+  /** The address that media_check_async was last given. */
+  readonly lastMedia: string | undefined;
   readonly faults: FaultSwitch;
   /** What `wx.login` gives a person: good for one call within 5 minutes. Ends their session_key. */
   issueCode(person: string, appId?: string): string;
@@ -90,6 +92,9 @@ export async function startWechatSimulator(
     },
     get tokenCalls() {
       return callsTo("/cgi-bin/stable_token");
+    },
+    get lastMedia() {
+      return platform.lastMedia;
     },
     faults,
     issueCode: (person, appId) => platform.issueCode(person, appId),

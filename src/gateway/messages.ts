@@ -50,8 +50,8 @@ export const MESSAGES = {
     en: "WeChat did not answer properly. Please try again later",
   },
   NICKNAME_INVALID: {
-    "zh-CN": "昵称不符合要求：1 到 32 个字，不含特殊控制字符",
-    en: "This nickname cannot be used: 1 to 32 characters, no control characters",
+    "zh-CN": "昵称不符合要求：1 到 32 个字，不含特殊控制字符或违规内容",
+    en: "This nickname cannot be used: 1 to 32 characters, no control characters, nothing against WeChat's rules",
   },
   AVATAR_INVALID: {
     "zh-CN": "头像不符合要求，请换一张头像",

@@ -4,6 +4,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Health } from "../ops-server.ts";
 import { createRateCounter } from "../rate-counter.ts";
 import { openRedis, type RedisConnection } from "../redis.ts";
+import { createContentChecks, type OnChecked } from "./content-checks.ts";
 import { openDataKey } from "./data-keys.ts";
 import { createExchanger } from "./exchange.ts";
 import { openKeyRing } from "./keys.ts";
@@ -11,10 +12,15 @@ import { startMaintenance } from "./maintenance.ts";
 import { createMiniApps } from "./mini-apps.ts";
 import { createPhones } from "./phones.ts";
 import { createWechat } from "./platforms/wechat.ts";
+import { createWechatContent } from "./platforms/wechat-content.ts";
 import { createWechatHttp, type WechatHttp } from "./platforms/wechat-http.ts";
 import { createWithinQuota } from "./platforms/wechat-quota.ts";
 import { createWithSecret } from "./platforms/wechat-secrets.ts";
-import { createFetchToken, createWechatServerApi } from "./platforms/wechat-server-api.ts";
+import {
+  createFetchToken,
+  createWechatServerApi,
+  createWithToken,
+} from "./platforms/wechat-server-api.ts";
 import { createWechatTokens } from "./platforms/wechat-token.ts";
 import { createRefreshTokens } from "./refresh-tokens.ts";
 import { assertMasterKeys } from "./rewrap.ts";
@@ -73,12 +79,17 @@ export async function openParts(
     }),
     (it) => it.close(),
   );
-  const { wechat, wechatApi } = createWechatParts(http, { redis, secrets, log, now });
+  const { wechat, wechatApi, content } = createWechatParts(http, { redis, secrets, log, now });
   const ttlSeconds = config.sessionKeyTtlSeconds;
+  const miniApps = createMiniApps(config.miniApps);
+  const onChecked: OnChecked = (kind, outcome) => parts.contentChecks.inc({ kind, outcome });
   const deps = {
     ...data,
     keys,
-    miniApps: createMiniApps(config.miniApps),
+    miniApps,
+    contentChecks: config.checksContent
+      ? createContentChecks({ content, miniApps, log, onChecked })
+      : undefined,
     exchanger: createExchanger({
       wechat,
       exchanges: createExchangeStore(redis, secrets),
@@ -150,9 +161,11 @@ function createWechatParts(http: WechatHttp, { redis, secrets, log, now }: Wecha
     onError: (err) => log.warn({ event: "wechat token", err }),
     now,
   });
+  const withToken = createWithToken(tokens);
   return {
     wechat: createWechat(http, withSecret, createWithinQuota(logins, now)),
-    wechatApi: createWechatServerApi(http, tokens),
+    wechatApi: createWechatServerApi(http, withToken),
+    content: createWechatContent(http, withToken),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { Principal } from "./authenticate.ts";
+import type { ContentChecks } from "./content-checks.ts";
 import { IdentityError } from "./errors.ts";
 import type { UserId } from "./ids.ts";
 import { checkAvatarUrl, checkNickname, DEFAULT_NICKNAME } from "./profile-rules.ts";
@@ -7,6 +9,8 @@ export interface ProfileDeps {
   users: UserStore;
   /** What the addresses of uploaded avatars begin with. */
   avatarBaseUrl: string;
+  /** Undefined where WeChat is not asked. */
+  contentChecks: ContentChecks | undefined;
 }
 
 /** The enabled user with this id. */
@@ -29,13 +33,20 @@ export interface ProfileChange {
 /** Changes a user's profile. WeChat's default nickname and grey avatar change nothing. */
 export async function updateProfile(
   deps: ProfileDeps,
-  id: UserId,
+  who: Principal,
   change: ProfileChange,
+  signal: AbortSignal,
 ): Promise<User> {
+  const id = who.userId;
   const changes = toChanges(change, deps.avatarBaseUrl);
   const { expectedVersion } = change;
   if (Object.keys(changes).length > 0) {
+    await checkNicknameBy(deps, who, changes, signal);
     const user = await deps.users.update(id, changes, expectedVersion);
+    if (user && changes.avatarUrl && changes.avatarUrl !== who.user.avatarUrl) {
+      // Only now, as WeChat fetches what the address shows.
+      await deps.contentChecks?.avatar(who, changes.avatarUrl, signal);
+    }
     if (user) return user;
   }
   const present = await getProfile(deps, id);
@@ -45,6 +56,17 @@ export async function updateProfile(
     });
   }
   return present;
+}
+
+/** What is there already, or is our own, was no person's choice now. */
+async function checkNicknameBy(
+  { contentChecks }: ProfileDeps,
+  who: Principal,
+  { nickname }: Partial<Profile>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!nickname || nickname === DEFAULT_NICKNAME || nickname === who.user.nickname) return;
+  await contentChecks?.nickname(who, nickname, signal);
 }
 
 function toChanges(

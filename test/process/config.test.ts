@@ -115,6 +115,7 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ["WX_MINI_APP_SECRET", "XXXXXXXXXXXXXXXXXXXX"],
     ["WX_API_BASE_URL", "https://api.weixin.qq.com/sns"],
     ["TOKEN_ISSUER", "id.example.com"],
+    ["WX_CONTENT_CHECK", "yes"],
     ["CONNECT_LISTEN", ":8081"],
     ["SESSION_KEY_TTL", "367d"],
     ["ACCESS_TOKEN_TTL", "0h"],
@@ -185,6 +186,25 @@ describe.concurrent("a value that does not parse is refused, by name", () => {
     ));
 
   it("a role that is none", () => expectRefused("serve", {}, /: the role is one of all, /));
+});
+
+it.each([
+  ["nothing", {}, "http://127.0.0.1:8080"],
+  ["the gateway's listener", { GATEWAY_LISTEN: "127.0.0.1:9080" }, "http://127.0.0.1:9080"],
+  ["TOKEN_ISSUER", { TOKEN_ISSUER: "https://id.example.com/" }, "https://id.example.com"],
+  [
+    "AVATAR_BASE_URL",
+    { TOKEN_ISSUER: "https://id.example.com", AVATAR_BASE_URL: "https://cdn.example.com/id" },
+    "https://cdn.example.com/id",
+  ],
+])("avatars have the same address at gateway and identity, made of %s", (_what, changes, url) => {
+  const env = {
+    ...withChanges(changes),
+    ...("TOKEN_ISSUER" in changes ? {} : { TOKEN_ISSUER: "" }),
+  };
+  const read = readEnv("GATEWAY_LISTEN" in changes ? env : { ...env, GATEWAY_LISTEN: "" });
+  expect(toIdentityConfig(read).avatarBaseUrl).toBe(url);
+  expect(toGatewayConfig(read).avatars.baseUrl).toBe(url);
 });
 
 describe.concurrent("settings that contradict each other or name nothing are refused", () => {

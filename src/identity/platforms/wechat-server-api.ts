@@ -47,13 +47,15 @@ export interface WechatServerApi {
   phoneNumber(app: WechatCredentials, code: string, signal: AbortSignal): Promise<PhoneNumber>;
 }
 
-export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): WechatServerApi {
-  /** Once more with another token when WeChat refuses the one that we had. */
-  const withToken = async <T>(
-    app: WechatCredentials,
-    call: (token: string) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T> => {
+/** Calls with the mini program's token; once more with another when WeChat refuses the one that we had. */
+export type WithToken = <T>(
+  app: WechatCredentials,
+  call: (token: string) => Promise<T>,
+  signal: AbortSignal,
+) => Promise<T>;
+
+export function createWithToken(tokens: WechatTokens): WithToken {
+  return async (app, call, signal) => {
     const token = await tokens.get(app, signal);
     try {
       return await call(token);
@@ -62,6 +64,9 @@ export function createWechatServerApi(http: WechatHttp, tokens: WechatTokens): W
       return call(await tokens.renew(app, token, signal));
     }
   };
+}
+
+export function createWechatServerApi(http: WechatHttp, withToken: WithToken): WechatServerApi {
   const askWithProof = (
     path: string,
     app: WechatCredentials,

@@ -90,11 +90,11 @@ export function createIdentityMethods(deps: IdentityMethodDeps) {
     },
     updateProfile: {
       access: "user",
-      lane: "own",
-      handle: async ({ nickname, avatarUrl, expectedVersion }, { userId }) => {
+      lane: deps.contentChecks ? "wechat" : "own",
+      handle: async ({ nickname, avatarUrl, expectedVersion }, who, signal) => {
         const version = toVersion(expectedVersion);
         const change = { nickname, avatarUrl, expectedVersion: version };
-        return { user: toUserMessage(await updateProfile(deps, userId, change)) };
+        return { user: toUserMessage(await updateProfile(deps, who, change, signal)) };
       },
     },
     bindPhone: {
