@@ -7,6 +7,8 @@ export interface Options {
   /** Operations under way at any time. */
   concurrency: number;
   rounds: number;
+  /** What the names of the rows wanted begin with; all, where none is given. */
+  only: string[];
 }
 
 /** The flags; throws where one is unknown or makes no sense. */
@@ -15,7 +17,8 @@ export function readOptions(): Options {
     options: {
       operations: { type: "string", default: "3000" },
       concurrency: { type: "string", default: "16" },
-      rounds: { type: "string", default: "3" },
+      rounds: { type: "string", default: "5" },
+      only: { type: "string", multiple: true, default: [] },
     },
   });
   return {
@@ -23,6 +26,7 @@ export function readOptions(): Options {
     // Identity lets 64 run and 1,024 wait.
     concurrency: toCount("concurrency", values.concurrency, 1_000),
     rounds: toCount("rounds", values.rounds, 50),
+    only: values.only,
   };
 }
 

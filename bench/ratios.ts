@@ -67,8 +67,29 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
+const MOST_P99_TO_P50 = 3;
+
 /** Those of the rows that there are. */
 export function toRatios(rows: readonly Row[]): Ratio[] {
+  return [...compareRows(rows), ...rows.flatMap(compareTimes)];
+}
+
+/** How much longer than usual a login takes at worst, where half of what could come comes. */
+function compareTimes({ name, atHalfLoad }: Row): Ratio[] {
+  if (!atHalfLoad) return [];
+  const value = atHalfLoad.p99Ms / atHalfLoad.p50Ms;
+  return [
+    {
+      name: `p99 to p50 at half load, ${name}`,
+      value,
+      spread: [value, value],
+      target: `<= ${MOST_P99_TO_P50}`,
+      isMet: value <= MOST_P99_TO_P50,
+    },
+  ];
+}
+
+function compareRows(rows: readonly Row[]): Ratio[] {
   return TARGETS.flatMap(({ name, of, to, figure, atMost, atLeast }) => {
     const [left, right] = [of, to].map((it) => rows.find((row) => row.name === it));
     if (!left || !right) return [];

@@ -27,7 +27,7 @@ const HALF_LOAD_SECONDS = 4;
 const SETTLE_MS = 1_000;
 
 async function main(interrupted: AbortSignal): Promise<void> {
-  const { concurrency, operations, rounds } = readOptions();
+  const { concurrency, operations, rounds, only } = readOptions();
   await using opened = new AsyncDisposableStack();
   const stores = await openStores(opened);
   const stage = await startStage(opened, stores, interrupted);
@@ -36,7 +36,10 @@ async function main(interrupted: AbortSignal): Promise<void> {
   const of = { issueCodes, connections: concurrency };
   const { registrations, scenarios: logins } = createScenarios(opened, stage, of);
   const issueNewCodes = createCodeSource(opened, from, neverSeen());
-  const scenarios = [...logins, ...createOperations(opened, stage, issueCodes, issueNewCodes)];
+  const others = createOperations(opened, stage, issueCodes, issueNewCodes);
+  const isWanted = ({ name }: Scenario) =>
+    only.length === 0 || only.some((it) => name.startsWith(it));
+  const scenarios = [...logins, ...others].filter(isWanted);
   const load = (): LoadOptions => {
     const signal = AbortSignal.any([interrupted, AbortSignal.timeout(ROUND_TIMEOUT_MS)]);
     return { concurrency, signal };
@@ -82,6 +85,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
     concurrency,
     operations,
     rounds,
+    only,
     warmUpOperations,
     stores: stores.descriptions,
   };
