@@ -84,8 +84,9 @@ export async function openPhone(browser: Browser, url: string, userAgent = IPHON
       await phone.tap("login");
     },
     settled: async () => {
-      await ready("refresh").waitFor();
       await page.locator(".taro__toast").waitFor({ state: "hidden" });
+      await ready("refresh").waitFor();
+      await ready("logout").waitFor();
     },
     photograph: (name) => photograph(page, name),
     [Symbol.asyncDispose]: () => close(context, faults),
