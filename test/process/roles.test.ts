@@ -62,3 +62,16 @@ it("runs as simulator, identity and gateway apart, and the gateway notices ident
   });
   for (const process of [gateway.process, back.process]) await end(process);
 });
+
+it("gives no codes away in production", { timeout: 60_000 }, async () => {
+  await using around = await createSurroundings(inject("template"));
+  const production = { NODE_ENV: "production", WX_API_BASE_URL: "http://127.0.0.1:1" };
+  const env = { ...around.env, ...production };
+  await using all = startProcess("all", { env, cwd: around.cwd });
+  const { http } = await all.ready();
+  expect(await statusOf(`http://${http}/.well-known/jwks.json`)).toBe(200);
+  for (const path of ["", "/", "/code?person=alice", "/phone-code?phone=13800138000"]) {
+    expect(await statusOf(`http://${http}/demo${path}`)).toBe(404);
+  }
+  expect(all.said.stderr).toBe("");
+});
