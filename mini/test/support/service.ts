@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDatabase } from "../../../test/support/database.ts";
@@ -22,6 +22,8 @@ export interface Service extends AsyncDisposable {
 export async function startService(more: Record<string, string> = {}): Promise<Service> {
   await using opened = new AsyncDisposableStack();
   const cwd = mkdtempSync(join(tmpdir(), "mini-identity-mini-"));
+  // Closed, as it is made, it would have root's database somewhere else.
+  chmodSync(cwd, 0o755);
   opened.defer(() => rmSync(cwd, { recursive: true, force: true }));
   const server = process.env.TEST_DATABASE_URL;
   const database = server && opened.use(await createDatabase(server)).url;
