@@ -70,3 +70,14 @@ it("gets over connections that the server ended, without an error", async () => 
   const calls = Array.from({ length: 20 }, (_, i) => succeeds(i % 2 === 0 ? login : getProfile));
   expect(await Promise.all(calls)).not.toContain(false);
 });
+
+it("asks nothing of its own on a new connection, whose failure would end the process", async () => {
+  // What postgres.js asks by default.
+  proxy.cutAt("typarray");
+  await service.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name = 'mini-identity'`;
+  await until(() => succeeds(getProfile));
+  const calls = Array.from({ length: 20 }, () => succeeds(getProfile));
+  expect(await Promise.all(calls)).not.toContain(false);
+});

@@ -9,6 +9,8 @@ export interface FaultProxy extends AsyncDisposable {
   heal(): void;
   /** Cuts every connection and refuses new ones. */
   cut(): void;
+  /** Cuts a connection whose client sends this text, of which nothing is passed on. */
+  cutAt(text: string): void;
   /** Passes on what the client sends, and nothing of what it is answered. */
   mute(): void;
   /** Passes nothing on any more. Today's connections stay open and dead, also when healed. */
@@ -20,9 +22,14 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   const dead = new WeakSet<Socket>();
   let state: "heal" | "cut" | "mute" | "stall" = "heal";
+  let forbidden: string | undefined;
   const pass = (from: Socket, to: Socket, isReply: boolean) => {
     sockets.add(from);
     from.on("data", (bytes) => {
+      if (!isReply && forbidden !== undefined && bytes.includes(forbidden)) {
+        from.destroy();
+        return;
+      }
       const isLost = state === "stall" || (state === "mute" && isReply);
       if (!isLost && !dead.has(from)) to.write(bytes);
     });
@@ -53,6 +60,10 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       // As in a partition: what was lost is not sent again, and nobody says that it was lost.
       if (state === "stall") for (const socket of sockets) dead.add(socket);
       state = "heal";
+      forbidden = undefined;
+    },
+    cutAt: (text) => {
+      forbidden = text;
     },
     cut: () => {
       state = "cut";

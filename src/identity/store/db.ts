@@ -102,6 +102,9 @@ export function connect(config: DatabaseConfig, max: number, extra: object = {})
     // Reconnect at once: the calls that wait for it have timers of their own.
     backoff: () => 0.05,
     onnotice: () => {},
+    // A query of its own on each new connection, whose failure nobody would hear of but the process, which ended.
+    // It is only for parameters that are arrays; we have none.
+    fetch_types: false,
     connection: { application_name: "mini-identity" },
     ...extra,
   });
