@@ -6,7 +6,8 @@ import { compare, type Vitals } from "./vitals.ts";
 /** Of all requests, but the logins while WeChat is not well. */
 const ERROR_BUDGET = 0.001;
 
-const GROWTH_LIMIT_BYTES = 64 * 1024 * 1024;
+/** More than a process that was replaced still takes while it warms up. */
+const GROWTH_LIMIT_BYTES = 128 * 1024 * 1024;
 const GROWTH_LIMIT_FILES = 64;
 
 /** What a fault of WeChat may make of a login: all others are ours. */

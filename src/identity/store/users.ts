@@ -68,14 +68,19 @@ export function createUserStore(db: Db): UserStore {
   };
 }
 
-/** Changes an enabled user, and counts the version. */
+/**
+ * Changes an enabled user, and counts the version. Made twice the change is the same, but counted twice;
+ * under a condition the second would not find what it is for.
+ */
 function change(db: Db, id: UserId, changes: Partial<Profile & StoredPhone>, condition?: SQL) {
-  return db.run(() =>
-    db.orm
-      .update(users)
-      .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
-      .where(and(eq(users.id, id), eq(users.disabled, false), condition))
-      .returning(),
+  return db.run(
+    () =>
+      db.orm
+        .update(users)
+        .set({ ...changes, version: sql`${users.version} + 1`, updatedAt: sql`now()` })
+        .where(and(eq(users.id, id), eq(users.disabled, false), condition))
+        .returning(),
+    { repeatable: condition === undefined },
   );
 }
 
