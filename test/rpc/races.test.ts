@@ -3,7 +3,7 @@ import { startService, type TestService } from "../support/service.ts";
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ wechatTimeoutMs: 10_000 });
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
 
