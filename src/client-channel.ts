@@ -68,8 +68,8 @@ export function openChannel({ target, tls, connections = 1 }: ChannelConfig): Ch
   let turn = 0;
   const next = () => {
     turn = (turn + 1) % clients.length;
-    const inTurn = [...clients.slice(turn), ...clients.slice(0, turn)];
-    return (inTurn.find(isConnected) ?? inTurn[0]) as Client;
+    const inTurn = clients[turn] as Client;
+    return isConnected(inTurn) ? inTurn : (clients.find(isConnected) ?? inTurn);
   };
   return {
     next,

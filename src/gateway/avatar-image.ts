@@ -1,6 +1,6 @@
-import { BulkheadRejectedError, bulkhead } from "cockatiel";
 import type { Sharp } from "sharp";
 import { GatewayError } from "./errors.ts";
+import { createRoom } from "./room.ts";
 
 const SIDE_PIXELS = 512;
 
@@ -23,7 +23,7 @@ const READERS = ["Jpeg", "Png", "Webp"].map((kind) => `VipsForeignLoad${kind}Buf
 export type EncodeAvatar = (image: Uint8Array) => Promise<Uint8Array<ArrayBuffer>>;
 
 export function createAvatarEncoder(): EncodeAvatar {
-  const room = bulkhead(MAX_ENCODINGS, MAX_WAITING);
+  const inRoom = createRoom(MAX_ENCODINGS, MAX_WAITING);
   let loading: Promise<typeof import("sharp").default> | undefined;
   return async (image) => {
     if (!isImage(image)) throw invalid("it is no PNG, JPEG or WebP");
@@ -31,14 +31,13 @@ export function createAvatarEncoder(): EncodeAvatar {
     loading ??= loadSharp();
     const sharp = await loading;
     const options = { limitInputPixels: MAX_INPUT_PIXELS, failOn: "error" } as const;
-    try {
-      return await room.execute(() => encode(sharp(image, options)));
-    } catch (error) {
-      if (error instanceof BulkheadRejectedError) {
-        throw new GatewayError("OVERLOADED", { retryAfterSeconds: 1 });
+    return inRoom(async () => {
+      try {
+        return await encode(sharp(image, options));
+      } catch (error) {
+        throw invalid(error);
       }
-      throw invalid(error);
-    }
+    });
   };
 }
 

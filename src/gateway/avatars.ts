@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { BulkheadRejectedError, bulkhead } from "cockatiel";
 import { IdentityCallError } from "../client.ts";
 import type { AvatarConfig } from "../config-avatars.ts";
 import type { User } from "../gen/identity/v1/user_pb.js";
@@ -7,6 +6,7 @@ import { due, type Logger } from "../log.ts";
 import { createAvatarEncoder } from "./avatar-image.ts";
 import { openAvatarStore } from "./avatar-store.ts";
 import { GatewayError, HTTP_STATUS } from "./errors.ts";
+import { createRoom } from "./room.ts";
 
 /** From the first byte to the last, so that the bodies held have a bound: 64 MiB. */
 const MAX_UPLOADS = 32;
@@ -37,7 +37,7 @@ export interface Avatars extends AsyncDisposable {
 export async function openAvatars(config: AvatarConfig, log: Logger): Promise<Avatars> {
   const store = await openAvatarStore(config);
   const encode = createAvatarEncoder();
-  const room = bulkhead(MAX_UPLOADS);
+  const inRoom = createRoom(MAX_UPLOADS);
   const base = `${config.baseUrl}/avatars/`;
   const stored = reportingFailures(log);
   const remove = (name: string) =>
@@ -62,7 +62,7 @@ export async function openAvatars(config: AvatarConfig, log: Logger): Promise<Av
   };
   return {
     upload: async (upload) => {
-      const url = await room.execute(() => put(upload)).catch(refuseForRoom);
+      const url = await inRoom(() => put(upload));
       await forget(upload.user);
       return url;
     },
@@ -91,11 +91,6 @@ function markOf({ username }: User, random: string): string {
 
 function isRefusal(error: unknown): boolean {
   return error instanceof IdentityCallError && HTTP_STATUS[error.reason] < 500;
-}
-
-function refuseForRoom(error: unknown): never {
-  if (!(error instanceof BulkheadRejectedError)) throw error;
-  throw new GatewayError("OVERLOADED", { retryAfterSeconds: 1 });
 }
 
 /** What went wrong in the store is for the log; who asked is told to come again. */

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { GatewayEnv } from "./env.ts";
 import { GatewayError } from "./errors.ts";
-import { readBytes } from "./read-bytes.ts";
+import { isPacked, readBytes } from "./read-bytes.ts";
 import { isStrictJson } from "./strict-json.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -11,11 +11,7 @@ export function jsonBody(maxBytes: number): MiddlewareHandler<GatewayEnv> {
   return async (c, next) => {
     const type = c.req.header("content-type") ?? "";
     const isJson = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type);
-    const encoding = c.req.header("content-encoding") ?? "identity";
-    // Never unpacked: a few bytes could become gigabytes.
-    if (!isJson || encoding.toLowerCase() !== "identity") {
-      throw new GatewayError("UNSUPPORTED_MEDIA_TYPE");
-    }
+    if (!isJson || isPacked(c)) throw new GatewayError("UNSUPPORTED_MEDIA_TYPE");
     const text = decode(await readBytes(c, maxBytes));
     if (text === undefined || !isStrictJson(text)) {
       throw new GatewayError("INVALID_FIELD", { field: "body" });

@@ -21,3 +21,8 @@ export async function readBytes(c: Context<GatewayEnv>, maxBytes: number): Promi
   }
   return Buffer.concat(chunks);
 }
+
+/** A packed body is never unpacked: a few bytes could become gigabytes. */
+export function isPacked(c: Context<GatewayEnv>): boolean {
+  return (c.req.header("content-encoding") ?? "identity").toLowerCase() !== "identity";
+}

@@ -7,7 +7,7 @@ import { bearerToken } from "../bearer-token.ts";
 import { BEARER, repliesWith } from "../describe.ts";
 import { callOptions, type GatewayEnv } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { readBytes } from "../read-bytes.ts";
+import { isPacked, readBytes } from "../read-bytes.ts";
 import { Avatar } from "../schemas.ts";
 
 const IMAGE_TYPES = ["image/png", "image/jpeg", "image/webp", "application/octet-stream"];
@@ -78,12 +78,10 @@ export function addAvatarRoutes(
   });
 }
 
-/** Before anything is read: a type that is no image's, and nothing is ever unpacked. */
+/** Before anything is read: a type that is no image's, and what is packed. */
 const imageBody: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
-  const encoding = c.req.header("content-encoding") ?? "identity";
-  if ((type && !IMAGE_TYPES.includes(type)) || encoding.toLowerCase() !== "identity") {
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE");
-  }
+  const isOther = type && !IMAGE_TYPES.includes(type);
+  if (isOther || isPacked(c)) throw new GatewayError("UNSUPPORTED_MEDIA_TYPE");
   await next();
 };
