@@ -55,7 +55,7 @@ async function createSubject(
 ) {
   const site = await world.openSite();
   process.stderr.write(`registering ${people} people\n`);
-  await register(site.databaseUrl, world.appId, people, signal);
+  await register(site.database.url, world.appId, people, signal);
   const identity = await site.start("identity");
   const login = loginOverGrpc(opened, identity, world.appId);
   const issueCodes = createCodeSource(opened, world, () => `person-${randomInt(people) + 1}`);
@@ -98,12 +98,12 @@ async function register(url: string, appId: string, people: number, signal: Abor
 
 function toText({ descriptions }: Stores, subjects: { people: number; rounds: Round[] }[]): string {
   const of = (rounds: readonly Round[], figure: keyof Round) =>
-    median(rounds.map((round) => round[figure]).sort((a, b) => a - b));
+    median(rounds.map((round) => round[figure]));
   const [least] = subjects;
   const lines = subjects.map(({ people, rounds }) => {
     const compared = (figure: keyof Round) => {
       const ratios = rounds.map((it, index) => it[figure] / (least?.rounds[index]?.[figure] ?? 1));
-      return median(ratios.sort((a, b) => a - b)).toFixed(2);
+      return median(ratios).toFixed(2);
     };
     return `${people.toLocaleString("en").padStart(9)} people: ${Math.round(of(rounds, "loginsPerSecond"))} logins/s, \
 p50 ${of(rounds, "p50Ms").toFixed(1)} ms (${compared("p50Ms")}), p99 ${of(rounds, "p99Ms").toFixed(1)} ms, \

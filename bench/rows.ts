@@ -31,7 +31,8 @@ export function sumOfCpu({ cpuMicroseconds }: Round): number {
   return cpuMicroseconds.reduce((sum, us) => sum + us, 0);
 }
 
-export function median(sorted: readonly number[]): number {
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const [low = 0, high = 0] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
   return (low + high) / 2;

@@ -14,12 +14,14 @@ export interface World {
 }
 
 export interface Site {
-  databaseUrl: string;
+  database: { name: string; url: string };
+  /** The settings of whatever runs on it. */
+  env: Env;
   /** Starts the role on it; the world ends it. */
   start(role: "identity" | "gateway" | "all", env?: Env): Promise<ServerProcess>;
 }
 
-type Env = Readonly<Record<string, string>>;
+export type Env = Readonly<Record<string, string>>;
 
 /** `opened` ends all of it, and removes what it wrote. */
 export async function openWorld(
@@ -38,11 +40,12 @@ export async function openWorld(
     appId,
     wechat,
     openSite: async () => {
-      const { url: databaseUrl } = opened.use(await createDatabase(serverUrl));
-      const env = createServiceEnv({ appId, databaseUrl, redisUrl, wechat: origin });
+      const database = opened.use(await createDatabase(serverUrl));
+      const env = createServiceEnv({ appId, databaseUrl: database.url, redisUrl, wechat: origin });
       await runToEnd([MAIN, "migrate"], { env, cwd, signal });
       return {
-        databaseUrl,
+        database,
+        env,
         start: async (role, more = {}) =>
           opened.use(
             await startServer(role, [MAIN, role], { env: { ...env, ...more }, cwd, signal }),

@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
-import { createDatabase } from "../test/support/database.ts";
-import { forgetApp } from "../test/support/forget-app.ts";
-import { type Command, runToEnd, type ServerProcess, startServer } from "./processes.ts";
-import { ECHO, FLOOR, HOP, MAIN, ORIGINAL, WECHAT } from "./programs.ts";
-import { createAppEnv, createAppId, createServiceEnv, FREE_PORT } from "./service-env.ts";
+import { type ServerProcess, startServer } from "./processes.ts";
+import { ECHO, FLOOR, HOP, ORIGINAL } from "./programs.ts";
+import { type Env, openWorld } from "./site.ts";
 import type { Stores } from "./stores.ts";
 
 /** Every server of the bench, each in a process of its own. */
@@ -27,31 +25,25 @@ export interface Stage {
 /** Starts them on a fresh database; `opened` ends them and removes what they wrote. */
 export async function startStage(
   opened: AsyncDisposableStack,
-  { databaseUrl, redisUrl, redis, dir }: Stores,
+  stores: Stores,
   signal: AbortSignal,
 ): Promise<Stage> {
-  const appId = createAppId();
-  const database = opened.use(await createDatabase(databaseUrl));
-  opened.defer(() => forgetApp(redis, appId));
-  const start = async (name: string, command: Command, env: Env) =>
-    opened.use(await startServer(name, command, { env, cwd: dir, signal }));
-
-  const simulated = { ...createAppEnv(appId), SIMULATOR_LISTEN: FREE_PORT };
-  const simulator = await start("simulator", [WECHAT], simulated);
-  const wechat = `http://${simulator.addresses.http}`;
-  const env = createServiceEnv({ appId, databaseUrl: database.url, redisUrl, wechat });
-  await runToEnd([MAIN, "migrate"], { env, cwd: dir, signal });
-  const identity = await start("identity", [MAIN, "identity"], env);
-  const target = { IDENTITY_GRPC_TARGET: String(identity.addresses.grpc) };
-  const gateway = await start("gateway", [MAIN, "gateway"], { ...env, ...target });
-  const all = await start("all", [MAIN, "all"], env);
-  const echo = await start("echo", [ECHO], {});
-  const floor = await start("floor", [FLOOR], env);
-  const hop = await start("hop", [HOP], { IDENTITY_GRPC_TARGET: String(echo.addresses.grpc) });
+  const { appId, wechat, openSite } = await openWorld(opened, stores, signal);
+  const { database, env, start: startRole } = await openSite();
+  const start = async (name: string, program: URL, of: Env) =>
+    opened.use(await startServer(name, [program], { env: of, cwd: stores.dir, signal }));
+  const identity = await startRole("identity");
+  const gateway = await startRole("gateway", toTarget(identity));
+  const all = await startRole("all");
+  const echo = await start("echo", ECHO, {});
+  const floor = await start("floor", FLOOR, env);
+  const hop = await start("hop", HOP, toTarget(echo));
   const isInstalled = existsSync(new URL("node_modules", ORIGINAL));
-  const original = isInstalled ? await start("original", [ORIGINAL], env) : undefined;
-  const servers = { wechat: simulator, identity, gateway, all, echo, floor, hop, original };
+  const original = isInstalled ? await start("original", ORIGINAL, env) : undefined;
+  const servers = { wechat, identity, gateway, all, echo, floor, hop, original };
   return { appId, database: database.name, servers };
 }
 
-type Env = Readonly<Record<string, string>>;
+function toTarget({ addresses }: ServerProcess): Env {
+  return { IDENTITY_GRPC_TARGET: String(addresses.grpc) };
+}
