@@ -27,7 +27,8 @@ export function createIdentity(options: IdentityOptions): Identity {
 const USED_OF_TARO: TaroApi = {
   getEnv: () => Taro.getEnv(),
   login: (options) => Taro.login(options),
-  request: (options) => Taro.request(options),
+  // Its type lacks PATCH, which its h5 passes on.
+  request: (options) => Taro.request(options as Taro.request.Option),
   getStorageSync: (key) => Taro.getStorageSync(key),
   setStorageSync: (key, value) => Taro.setStorageSync(key, value),
   removeStorageSync: (key) => Taro.removeStorageSync(key),

@@ -4,8 +4,7 @@ export interface TaroApi {
   login(options: { timeout: number }): Promise<{ code: string }>;
   request(options: {
     url: string;
-    // biome-ignore lint/suspicious/noExplicitAny: Taro's type lacks PATCH, which its h5 passes on.
-    method: any;
+    method: string;
     header: Record<string, string>;
     data?: object | ArrayBuffer;
     timeout: number;
