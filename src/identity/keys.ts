@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto";
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK } from "jose";
 import { SIGNING_ALGORITHM } from "../access-token.ts";
 import { ConfigError } from "../config-values.ts";
@@ -42,7 +42,7 @@ export interface RotatedKeys {
 
 /** The keys that access tokens are signed and verified with. */
 export interface KeyRing {
-  signingKey(): { kid: string; key: CryptoKey };
+  signingKey(): { kid: string; key: KeyObject };
   /** Undefined for a kid that is not ours. Asks the database at most once in 30 s. */
   verificationKey(kid: string): Promise<CryptoKey | undefined>;
   /** The signing one first, then the next one. */
@@ -65,7 +65,7 @@ export interface KeyRingOptions {
 interface Keys {
   /** The kids in the order of the rows, with their states. */
   version: string;
-  signing: { kid: string; key: CryptoKey };
+  signing: { kid: string; key: KeyObject };
   nextKid: string;
   verification: Map<string, CryptoKey>;
   published: PublishedKey[];
@@ -129,13 +129,14 @@ async function load(store: SigningKeyStore, secrets: Secrets, before?: Keys): Pr
   const [active, next] = rows;
   if (active?.state !== "active" || next?.state !== "next") throw new Error("no signing key");
   // The next one too: that it does not open is to be known before it signs.
-  const [key] = await Promise.all([active, next].map((row) => openPrivateKey(row, secrets)));
+  const key = openPrivateKey(active, secrets);
+  openPrivateKey(next, secrets);
   const verification = await Promise.all(
     rows.map(async ({ kid, publicJwk }) => [kid, await toKey(publicJwk)] as const),
   );
   return {
     version,
-    signing: { kid: active.kid, key: key as CryptoKey },
+    signing: { kid: active.kid, key },
     nextKid: next.kid,
     verification: new Map(verification),
     published: rows.map(({ kid, publicJwk: { kty, crv, x, y } }) => {
@@ -166,10 +167,11 @@ async function generate(secrets: Secrets): Promise<NewSigningKey> {
   };
 }
 
-async function openPrivateKey(row: SigningKeyRow, secrets: Secrets): Promise<CryptoKey> {
+function openPrivateKey(row: SigningKeyRow, secrets: Secrets): KeyObject {
   const { kid, encryptedPrivateKey } = row;
   try {
-    return await toKey(JSON.parse(secrets.open(encryptedPrivateKey, placeOfSigningKey(kid))));
+    const key = JSON.parse(secrets.open(encryptedPrivateKey, placeOfSigningKey(kid)));
+    return createPrivateKey({ key, format: "jwk" });
   } catch {
     throw new ConfigError(
       "MASTER_KEYS does not open the signing key in the database: a key is missing from it",

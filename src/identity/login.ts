@@ -69,7 +69,7 @@ export async function login(
 
   const { loginSessionId } = refreshToken;
   const remainingSeconds = deps.loginTtlSeconds;
-  const token = await deps.tokens.issue({ user, account, loginSessionId, remainingSeconds });
+  const token = deps.tokens.issue({ user, account, loginSessionId, remainingSeconds });
   const rest = { user, isNewUser, sessionKeyCached };
   return { token, refreshToken: refreshToken.text, loginSessionId, ...rest };
 }

@@ -36,7 +36,7 @@ export async function refresh(
   switch (rotation.state) {
     case "rotated": {
       const { loginSessionId } = presented;
-      const token = await tokens.issue({ ...rotation, loginSessionId });
+      const token = tokens.issue({ ...rotation, loginSessionId });
       return { token, refreshToken: successor.text };
     }
     case "disabled":

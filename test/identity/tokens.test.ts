@@ -1,3 +1,4 @@
+import { KeyObject } from "node:crypto";
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, expect, it } from "vitest";
 import type { AppId, Openid, UserId } from "../../src/identity/ids.ts";
@@ -24,7 +25,7 @@ beforeAll(async () => {
   otherKey = (await generateKeyPair("ES256")).privateKey;
   publicBytes = Buffer.from(JSON.stringify(await exportJWK(pair.publicKey)));
   const keys: KeyRing = {
-    signingKey: () => ({ kid: KID, key: privateKey }),
+    signingKey: () => ({ kid: KID, key: KeyObject.from(privateKey as never) }),
     verificationKey: async (kid) => (kid === KID ? pair.publicKey : undefined),
     published: () => [],
     rotate: () => Promise.reject(new Error("not here")),
