@@ -22,6 +22,7 @@ export function toReport(
     ),
     `failed        ${failures.length} requests, ${toCounts(failures)}`,
     `unexplained   ${counted.length} of them (${((100 * counted.length) / requests).toFixed(3)} %), ${toCounts(counted)}`,
+    ...toTimes(counted, windows),
     ...[...vitals].map(([name, samples]) => {
       const { before, after } = compare(samples);
       const mib = (bytes: number) => Math.round(bytes / MIB);
@@ -32,6 +33,16 @@ export function toReport(
     wrongs.length === 0 ? "the books hold" : `the books do not hold: ${wrongs.length} wrongs`,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** When they were, by the second, and what was wrong then. */
+function toTimes(failures: readonly Failure[], windows: readonly Window[]): string[] {
+  return [...Map.groupBy(failures, ({ atMs }) => Math.floor(atMs / 1_000))].map(([second, of]) => {
+    const [{ atMs } = { atMs: 0 }] = of;
+    const during = windows.filter(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
+    const time = new Date(second * 1_000).toISOString().slice(11, 19);
+    return `              ${time} ${toCounts(of)}: ${during.map(({ name }) => name).join(", ") || "nothing wrong"}`;
+  });
 }
 
 function toCounts(failures: readonly Failure[]): string {

@@ -63,9 +63,10 @@ export function openDb(config: DatabaseConfig, { onWait = () => {} }: DbOptions 
     // failure a little later, since a connection that broke is closed a moment after its query.
     const running = Promise.resolve(query());
     running.then(leave, () => setTimeout(leave, RETRY_DELAY_MS));
-    return withTimeout(running, config.queryTimeoutMs, () => {
+    const result = await withTimeout(running, config.queryTimeoutMs, () => {
       return new QueryTimeout("the query took too long");
     });
+    return withoutHoles(result);
   };
   const repeatedly = async <T>(query: () => PromiseLike<T>, repeatable: boolean): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
@@ -137,6 +138,15 @@ function createGate(places: number, waitTimeoutMs: number): () => Promise<() => 
       };
       waiting.add(enter);
     });
+}
+
+/**
+ * After a query that failed in the middle of its rows, postgres.js 3.4.9 goes on counting where it was
+ * (porsager/postgres#1119): the rows of the next query on that connection come after as many holes.
+ */
+function withoutHoles<T>(result: T): T {
+  if (!Array.isArray(result) || result.length === 0 || Object.hasOwn(result, 0)) return result;
+  return result.filter(() => true) as T;
 }
 
 class QueryTimeout extends Error {
