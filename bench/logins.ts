@@ -1,9 +1,11 @@
-import { Agent } from "node:http";
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Pool } from "undici";
 import { createIdentityClient, type IdentityCallError } from "../src/client.ts";
-import { IdentityService } from "../src/gen/identity/v1/identity_service_pb.js";
+import {
+  IdentityService,
+  MiniLoginRequestSchema,
+  MiniLoginResponseSchema,
+} from "../src/gen/identity/v1/identity_service_pb.js";
 import type { ServerProcess } from "./processes.ts";
 
 /** Logs in with a code; tells whether the person was new, and rejects where it fails. */
@@ -29,18 +31,25 @@ export function loginOverGrpc(
   };
 }
 
+/** As a Connect client sends it, whose own price would be higher than the server's. */
 export function loginOverConnect(
   opened: AsyncDisposableStack,
   server: ServerProcess,
-  appId: string,
+  { appId, connections }: { appId: string; connections: number },
 ): Login {
-  const baseUrl = `http://${server.addresses.connect}`;
-  const agent = opened.adopt(new Agent({ keepAlive: true }), (it) => it.destroy());
-  const nodeOptions = { agent };
-  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", nodeOptions });
-  const client = createClient(IdentityService, transport);
-  return async (code) =>
-    (await client.miniLogin({ code, appId }, { timeoutMs: CALL_TIMEOUT_MS })).isNewUser;
+  const post = poster(opened, server, String(server.addresses.connect), {
+    connections,
+    path: `/${IdentityService.typeName}/${IdentityService.method.miniLogin.name}`,
+    contentType: "application/proto",
+  });
+  return async (code) => {
+    const request = toBinary(
+      MiniLoginRequestSchema,
+      create(MiniLoginRequestSchema, { code, appId }),
+    );
+    const body = await post(request);
+    return fromBinary(MiniLoginResponseSchema, new Uint8Array(await body.arrayBuffer())).isNewUser;
+  };
 }
 
 export function loginOverHttp(
@@ -48,20 +57,38 @@ export function loginOverHttp(
   server: ServerProcess,
   { appId, connections }: { appId: string; connections: number },
 ): Login {
-  const limits = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS };
-  const pool = opened.adopt(
-    new Pool(`http://${server.addresses.http}`, { connections, ...limits }),
-    (it) => it.destroy(),
-  );
+  const post = poster(opened, server, String(server.addresses.http), {
+    connections,
+    path: "/api/v1/auth/mini-login",
+    contentType: "application/json",
+  });
   return async (code) => {
+    const body = await post(JSON.stringify({ code, appId }));
+    return (JSON.parse(await body.text()) as { isNewUser: boolean }).isNewUser;
+  };
+}
+
+/** Posts over so many connections; resolves to the body of what went well. */
+function poster(
+  opened: AsyncDisposableStack,
+  { name }: ServerProcess,
+  address: string,
+  of: { connections: number; path: string; contentType: string },
+) {
+  const { connections, path, contentType } = of;
+  const limits = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS };
+  const pool = opened.adopt(new Pool(`http://${address}`, { connections, ...limits }), (it) =>
+    it.destroy(),
+  );
+  const headers = { "content-type": contentType };
+  return async (content: string | Uint8Array) => {
     const { statusCode, body } = await pool.request({
       method: "POST",
-      path: "/api/v1/auth/mini-login",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ code, appId }),
+      path,
+      headers,
+      body: content,
     });
-    const text = await body.text();
-    if (statusCode !== 200) throw new Error(`${server.name} failed: HTTP ${statusCode}, ${text}`);
-    return (JSON.parse(text) as { isNewUser: boolean }).isNewUser;
+    if (statusCode === 200) return body;
+    throw new Error(`${name} failed: HTTP ${statusCode}, ${await body.text()}`);
   };
 }

@@ -74,9 +74,9 @@ export function toRatios(rows: readonly Row[]): Ratio[] {
   return [...compareRows(rows), ...rows.flatMap(compareTimes)];
 }
 
-/** How much longer than usual a login takes at worst, where half of what could come comes. */
-function compareTimes({ name, atHalfLoad }: Row): Ratio[] {
-  if (!atHalfLoad) return [];
+/** How much longer than usual a login of ours takes at worst, where half of what could come comes. */
+function compareTimes({ name, kind, atHalfLoad }: Row): Ratio[] {
+  if (kind !== "login" || !atHalfLoad) return [];
   const value = atHalfLoad.p99Ms / atHalfLoad.p50Ms;
   return [
     {

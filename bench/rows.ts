@@ -11,7 +11,7 @@ export interface Round extends LoadFigures {
 export interface Row extends Pick<Scenario, "name" | "kind"> {
   servers: string[];
   rounds: Round[];
-  /** At half of the rate that was reached; of logins alone. */
+  /** At half of the rate that was reached; of logins and what they are compared with. */
   atHalfLoad?: LoadFigures;
 }
 

@@ -64,7 +64,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
     }
   }
   for (const [{ name, kind, prepare, perform }, row] of measured) {
-    if (kind !== "login") continue;
+    if (kind === "operation") continue;
     process.stderr.write(`at half load: ${name}\n`);
     const perSecond = summarise(row, ({ loginsPerSecond }) => loginsPerSecond).median / 2;
     const codes = await prepare(Math.ceil(perSecond * HALF_LOAD_SECONDS));

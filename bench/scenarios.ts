@@ -42,7 +42,7 @@ export function createScenarios(
     baseline(NAMES.echo, [echo], loginOverGrpc(opened, echo, appId)),
     baseline(NAMES.floor, [floor], loginOverGrpc(opened, floor, appId)),
     ours(NAMES.grpc, [identity], overGrpc),
-    ours(NAMES.connect, [identity], loginOverConnect(opened, identity, appId)),
+    ours(NAMES.connect, [identity], loginOverConnect(opened, identity, { appId, connections })),
     baseline(NAMES.hop, [hop], overHttp(hop)),
     ours(NAMES.gateway, [gateway, identity], overHttp(gateway)),
     ours(NAMES.all, [all], overHttp(all)),

@@ -13,6 +13,8 @@ const VAIN_MS = 2_000;
 export interface Admission {
   /** Rejects with OVERLOADED where the call is refused, and with the signal's reason when that ends the wait. */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** Whether a call that comes now is refused at once: its wire need not even read it. */
+  turnsAway(): boolean;
 }
 
 /** A call in the line. */
@@ -78,6 +80,13 @@ export function createAdmission(
     await entered;
   };
   return {
+    turnsAway: () => {
+      const isFull = line.length >= WAITING_UNDER_OVERLOAD && overload.isOverload(true);
+      if (!isFull && !loop.isLate()) return false;
+      overload.arrived();
+      if (isFull) overload.refused();
+      return true;
+    },
     async run(signal, work) {
       await enter(signal);
       try {
@@ -92,6 +101,7 @@ export function createAdmission(
   };
 }
 
-function overloaded(why: string): IdentityError {
+/** The error of a call that there is no room for. */
+export function overloaded(why: string): IdentityError {
   return new IdentityError("OVERLOADED", why, { retryAfterMs: 1_000 });
 }

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from "node:http";
+import { createServer } from "node:http";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -9,8 +9,9 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.js";
 import { closeServer, listen } from "../../listen.ts";
-import { hasHost, hasTarget } from "../../request-head.ts";
 import type { IdentityError } from "../errors.ts";
+import { overloaded } from "./admission.ts";
+import { createConnectDoor } from "./connect-door.ts";
 import { CODE_OF_REASON } from "./error-codes.ts";
 import { errorDetails } from "./error-details.ts";
 import type { Call, Pipeline } from "./pipeline.ts";
@@ -44,7 +45,14 @@ export async function startConnectServer(
     maxTimeoutMs,
     writeMaxBytes: 1024 * 1024,
   });
-  const server = createServer(SERVER_OPTIONS, parsedOnly(adapter));
+  const server = createServer(
+    SERVER_OPTIONS,
+    createConnectDoor(
+      adapter,
+      pipeline,
+      toConnectError(overloaded("more calls come than are served")),
+    ),
+  );
   server.maxConnections = 10_000;
   const address = await listen(server, connectListen);
   return { address, close: () => closeServer(server) };
@@ -85,12 +93,4 @@ function toConnectError(error: IdentityError): ConnectError {
     ...(badRequest ? [{ desc: BadRequestSchema, value: badRequest }] : []),
     ...(retry ? [{ desc: RetryInfoSchema, value: retry }] : []),
   ]);
-}
-
-/** The adapter throws outside of any request, which ends the process, on a URL that does not parse. */
-function parsedOnly(adapter: RequestListener): RequestListener {
-  return (req, res) => {
-    if (hasHost(req) && hasTarget(req)) adapter(req, res);
-    else res.writeHead(400, { connection: "close" }).end();
-  };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
 import type { RpcConfig } from "../../config.ts";
 import type { EventLoopWatch } from "../../event-loop.ts";
-import type { Logger } from "../../log.ts";
+import { due, type Logger } from "../../log.ts";
 import type { RpcMetrics } from "../../metrics.ts";
 import { limitTime } from "../../time-limit.ts";
 import { traced } from "../../tracing.ts";
@@ -12,6 +12,9 @@ import { IdentityError } from "../errors.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { createCallRecord } from "./call-record.ts";
 import { type AnyEntry, findEntry, type Lane, type MethodTable } from "./method-table.ts";
+
+/** The calls turned away are told by a line so often, and all by the metrics. */
+const TURNED_AWAY_INTERVAL_MS = 1_000;
 
 /** What a wire knows about a call. */
 export interface Call {
@@ -27,8 +30,14 @@ export interface Call {
   signal: AbortSignal;
 }
 
-/** Runs one call the same way for every wire. Throws nothing but IdentityError. */
+/** Runs one call the same way for every wire. */
 export interface Pipeline {
+  /**
+   * Whether a call of this method is refused as OVERLOADED without being looked at. It is counted then, and
+   * logged once a second; its wire answers it.
+   */
+  turnsAway(method: DescMethodUnary, wire: Call["wire"]): boolean;
+  /** Throws nothing but IdentityError. */
   run<Method extends DescMethodUnary>(
     method: Method,
     request: MessageShape<Method["input"]>,
@@ -53,7 +62,18 @@ export function createPipeline(
     wechat: createAdmission(config, deps.loop),
     own: createAdmission(config, deps.loop),
   };
+  const turnedAwayIsDue = due(TURNED_AWAY_INTERVAL_MS);
   return {
+    turnsAway(method, wire) {
+      const entry = findEntry(deps.methods, method);
+      if (!entry || !lanes[entry.lane].turnsAway()) return false;
+      const reason = "OVERLOADED";
+      deps.metrics.calls.observe({ method: method.name, wire, reason }, 0);
+      if (turnedAwayIsDue()) {
+        deps.log.warn({ event: "turned away", method: method.name, wire, reason });
+      }
+      return true;
+    },
     async run(method, request, call) {
       const startedAt = performance.now();
       const requestId = toRequestId(call.requestId);
