@@ -35,6 +35,8 @@ export interface ChannelConfig {
 const MAX_BACKOFF_MS = 500;
 
 const CHANNEL_OPTIONS = {
+  // Its books of every call are kept for a debugging service that nobody offers.
+  "grpc.enable_channelz": 0,
   "grpc.max_receive_message_length": 1024 * 1024,
   "grpc.max_send_message_length": 64 * 1024,
   "grpc.initial_reconnect_backoff_ms": 100,

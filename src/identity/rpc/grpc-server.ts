@@ -23,6 +23,8 @@ import type { Call, Pipeline } from "./pipeline.ts";
 import { SERVICES } from "./services.ts";
 
 const OPTIONS = {
+  // Its books of every call are kept for a debugging service that is not offered here.
+  "grpc.enable_channelz": 0,
   "grpc.max_concurrent_streams": 2_048,
   "grpc.max_metadata_size": 16 * 1024,
   // Longer than the drain: a ping after GOAWAY would cut the calls that are still running.
