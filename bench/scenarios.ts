@@ -28,7 +28,7 @@ export function createScenarios(
   { appId, servers }: Stage,
   { issueCodes, connections }: { issueCodes: CodeSource; connections: number },
 ): Scenarios {
-  const { echo, floor, hop, original, identity, gateway, all } = servers;
+  const { echo, floor, floorHttp, hop, original, identity, gateway, all } = servers;
   const overHttp = (server: ServerProcess) => loginOverHttp(opened, server, { appId, connections });
   const scenario =
     (kind: Scenario["kind"]) =>
@@ -45,6 +45,7 @@ export function createScenarios(
     ours(NAMES.connect, [identity], loginOverConnect(opened, identity, { appId, connections })),
     baseline(NAMES.hop, [hop], overHttp(hop)),
     ours(NAMES.gateway, [gateway, identity], overHttp(gateway)),
+    baseline(NAMES.floorHttp, [floorHttp], overHttp(floorHttp)),
     ours(NAMES.all, [all], overHttp(all)),
   ];
   const registrations = [expecting(true, overGrpc)];
@@ -60,6 +61,7 @@ export function createScenarios(
 export const NAMES = {
   echo: "grpc-js echo",
   floor: "the floor, gRPC",
+  floorHttp: "the floor, HTTP",
   grpc: "identity, gRPC",
   connect: "identity, Connect",
   hop: "Hono and grpc-js before the echo",

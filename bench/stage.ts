@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { type ServerProcess, startServer } from "./processes.ts";
-import { ECHO, FLOOR, HOP, ORIGINAL } from "./programs.ts";
+import { ECHO, FLOOR, FLOOR_HTTP, HOP, ORIGINAL } from "./programs.ts";
 import { type Env, openWorld } from "./site.ts";
 import type { Stores } from "./stores.ts";
 
@@ -16,6 +16,7 @@ export interface Stage {
     all: ServerProcess;
     echo: ServerProcess;
     floor: ServerProcess;
+    floorHttp: ServerProcess;
     hop: ServerProcess;
     /** Undefined where its packages are not installed: `npm ci` in bench/baselines/original. */
     original: ServerProcess | undefined;
@@ -37,10 +38,11 @@ export async function startStage(
   const all = await startRole("all");
   const echo = await start("echo", ECHO, {});
   const floor = await start("floor", FLOOR, env);
+  const floorHttp = await start("floor over HTTP", FLOOR_HTTP, env);
   const hop = await start("hop", HOP, toTarget(echo));
   const isInstalled = existsSync(new URL("node_modules", ORIGINAL));
   const original = isInstalled ? await start("original", ORIGINAL, env) : undefined;
-  const servers = { wechat, identity, gateway, all, echo, floor, hop, original };
+  const servers = { wechat, identity, gateway, all, echo, floor, floorHttp, hop, original };
   return { appId, database: database.name, servers };
 }
 
