@@ -11,8 +11,8 @@ export interface Round extends LoadFigures {
 export interface Row extends Pick<Scenario, "name" | "kind"> {
   servers: string[];
   rounds: Round[];
-  /** At half of the rate that was reached; of logins and what they are compared with. */
-  atHalfLoad?: LoadFigures;
+  /** As many rounds at half of the rate that was reached; of logins and what they are compared with. */
+  atHalfLoad: LoadFigures[];
 }
 
 /** Of a figure over the rounds. */

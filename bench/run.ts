@@ -54,7 +54,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
     await runLoad(perform, await prepare(FIRST_WARM_UP), load());
   }
   const measured = new Map<Scenario, Row>(
-    scenarios.map((it) => [it, { ...toNames(it), rounds: [] }]),
+    scenarios.map((it) => [it, { ...toNames(it), rounds: [], atHalfLoad: [] }]),
   );
   for (let round = 1; round <= rounds; round++) {
     for (const [scenario, row] of measured) {
@@ -63,14 +63,16 @@ async function main(interrupted: AbortSignal): Promise<void> {
       row.rounds.push(await measure(scenario, await scenario.prepare(operations), load()));
     }
   }
-  for (const [{ name, kind, prepare, perform }, row] of measured) {
-    if (kind === "operation") continue;
-    process.stderr.write(`at half load: ${name}\n`);
-    const perSecond = summarise(row, ({ loginsPerSecond }) => loginsPerSecond).median / 2;
-    const codes = await prepare(Math.ceil(perSecond * HALF_LOAD_SECONDS));
-    const options = { perSecond, settleMs: SETTLE_MS, signal: interrupted };
-    const { loginsPerSecond, p50Ms, p99Ms } = await flood(perform, codes, options);
-    row.atHalfLoad = { loginsPerSecond, p50Ms, p99Ms };
+  for (let round = 1; round <= rounds; round++) {
+    for (const [{ name, kind, prepare, perform }, row] of measured) {
+      if (kind === "operation") continue;
+      process.stderr.write(`half load, round ${round} of ${rounds}: ${name}\n`);
+      const perSecond = summarise(row, ({ loginsPerSecond }) => loginsPerSecond).median / 2;
+      const codes = await prepare(Math.ceil(perSecond * HALF_LOAD_SECONDS));
+      const options = { perSecond, settleMs: SETTLE_MS, signal: interrupted };
+      const { loginsPerSecond, p50Ms, p99Ms } = await flood(perform, codes, options);
+      row.atHalfLoad.push({ loginsPerSecond, p50Ms, p99Ms });
+    }
   }
   process.stderr.write("counting\n");
   const counts = await countPerLogin(stage, stores, async () => {

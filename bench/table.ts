@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Options } from "./options.ts";
 import type { Ratio } from "./ratios.ts";
-import { type Row, summarise, sumOfCpu } from "./rows.ts";
+import { median, type Row, summarise, sumOfCpu } from "./rows.ts";
 
 export interface Heading extends Options {
   warmUpOperations: readonly [atFirst: number, beforeEachRound: number];
@@ -43,7 +43,8 @@ function toCells(row: Row): string[] {
   const parts = row.servers.map((name, index) => {
     return `${name} ${whole(summarise(row, ({ cpuMicroseconds: it }) => it[index] ?? 0).median)}`;
   });
-  const { atHalfLoad } = row;
+  const atHalfLoad = (figure: "p50Ms" | "p99Ms") =>
+    row.atHalfLoad.length > 0 ? median(row.atHalfLoad.map((it) => it[figure])).toFixed(1) : "";
   const range = `${whole(cpu.median)}, ${whole(cpu.min)}-${whole(cpu.max)}`;
   return [
     row.name,
@@ -51,8 +52,8 @@ function toCells(row: Row): string[] {
     `${whole(perSecond.min)}-${whole(perSecond.max)}`,
     summarise(row, ({ p50Ms }) => p50Ms).median.toFixed(1),
     summarise(row, ({ p99Ms }) => p99Ms).median.toFixed(1),
-    atHalfLoad?.p50Ms.toFixed(1) ?? "",
-    atHalfLoad?.p99Ms.toFixed(1) ?? "",
+    atHalfLoad("p50Ms"),
+    atHalfLoad("p99Ms"),
     parts.length > 1 ? `${range} (${parts.join(" + ")})` : range,
   ];
 }
