@@ -28,7 +28,7 @@ export function createScenarios(
   { appId, servers }: Stage,
   { issueCodes, connections }: { issueCodes: CodeSource; connections: number },
 ): Scenarios {
-  const { echo, floor, floorHttp, hop, original, identity, gateway, all } = servers;
+  const { echo, floor, floorHttp, hop, hopBeforeFloor, original, identity, gateway, all } = servers;
   const overHttp = (server: ServerProcess) => loginOverHttp(opened, server, { appId, connections });
   const scenario =
     (kind: Scenario["kind"]) =>
@@ -44,6 +44,7 @@ export function createScenarios(
     ours(NAMES.grpc, [identity], overGrpc),
     ours(NAMES.connect, [identity], loginOverConnect(opened, identity, { appId, connections })),
     baseline(NAMES.hop, [hop], overHttp(hop)),
+    baseline(NAMES.floorInTwo, [hopBeforeFloor, floor], overHttp(hopBeforeFloor)),
     ours(NAMES.gateway, [gateway, identity], overHttp(gateway)),
     baseline(NAMES.floorHttp, [floorHttp], overHttp(floorHttp)),
     ours(NAMES.all, [all], overHttp(all)),
@@ -62,6 +63,7 @@ export const NAMES = {
   echo: "grpc-js echo",
   floor: "the floor, gRPC",
   floorHttp: "the floor, HTTP",
+  floorInTwo: "the hop and the floor, HTTP",
   grpc: "identity, gRPC",
   connect: "identity, Connect",
   hop: "Hono and grpc-js before the echo",

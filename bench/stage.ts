@@ -17,7 +17,9 @@ export interface Stage {
     echo: ServerProcess;
     floor: ServerProcess;
     floorHttp: ServerProcess;
+    /** Before the echo. */
     hop: ServerProcess;
+    hopBeforeFloor: ServerProcess;
     /** Undefined where its packages are not installed: `npm ci` in bench/baselines/original. */
     original: ServerProcess | undefined;
   };
@@ -40,10 +42,12 @@ export async function startStage(
   const floor = await start("floor", FLOOR, env);
   const floorHttp = await start("floor over HTTP", FLOOR_HTTP, env);
   const hop = await start("hop", HOP, toTarget(echo));
+  const hopBeforeFloor = await start("hop", HOP, toTarget(floor));
   const isInstalled = existsSync(new URL("node_modules", ORIGINAL));
   const original = isInstalled ? await start("original", ORIGINAL, env) : undefined;
-  const servers = { wechat, identity, gateway, all, echo, floor, floorHttp, hop, original };
-  return { appId, database: database.name, servers };
+  const ours = { identity, gateway, all };
+  const baselines = { echo, floor, floorHttp, hop, hopBeforeFloor, original };
+  return { appId, database: database.name, servers: { wechat, ...ours, ...baselines } };
 }
 
 function toTarget({ addresses }: ServerProcess): Env {
