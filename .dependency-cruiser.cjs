@@ -65,7 +65,7 @@ module.exports = {
     only(
       "redis-packages",
       packages("ioredis", "rate-limiter-flexible"),
-      "^src/(redis\\.ts$|rate-counter\\.ts$|identity/store/)",
+      "^src/(redis-client\\.ts$|rate-counter\\.ts$|identity/store/)",
       "Every connection to Redis has the same bounds.",
     ),
     only(

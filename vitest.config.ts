@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // These want more than npm installs: see vitest.examples.config.ts.
-    exclude: ["test/examples/**"],
+    // These want more than npm installs: see vitest.examples.config.ts and vitest.redis.config.ts.
+    exclude: ["test/examples/**", "test/redis/**"],
     globalSetup: ["test/support/servers.ts"],
     pool: "forks",
     execArgv: ["--import", "./src/quick-imports.ts"],

@@ -35,18 +35,7 @@ export function toOrigin(name: string, value: string): string {
   return url.origin;
 }
 
-/** Host, port and number of the database; the driver would pass over what it cannot read. */
-export function toRedisUrl(value: string): string {
-  const url = new URL(toUrl("REDIS_URL", value, ["redis:", "rediss:"]));
-  checkUserInfo("REDIS_URL", url);
-  if (!url.hostname) throw new ConfigError("REDIS_URL names no host");
-  if (!/^\/?\d{0,4}$/.test(url.pathname)) {
-    throw new ConfigError("REDIS_URL names a database that is no number");
-  }
-  return value;
-}
-
-function checkUserInfo(name: string, { username, password }: URL): void {
+export function checkUserInfo(name: string, { username, password }: URL): void {
   try {
     decodeURIComponent(username + password);
   } catch {

@@ -1,5 +1,6 @@
 import { AVATAR_NAMES, toAvatarBaseUrl } from "./config-avatars.ts";
 import { toMiniApps } from "./config-mini-apps.ts";
+import { type RedisServers, toRedisServers } from "./config-redis.ts";
 import {
   ConfigError,
   isNear,
@@ -11,7 +12,6 @@ import {
   toDatabaseUrl,
   toMasterKeys,
   toOrigin,
-  toRedisUrl,
   toSeconds,
   toUrl,
   toWorkers,
@@ -47,7 +47,7 @@ export interface DatabaseConfig {
 }
 
 export interface RedisConfig {
-  url: string;
+  servers: RedisServers;
   connectTimeoutMs: number;
   commandTimeoutMs: number;
 }
@@ -221,7 +221,7 @@ export function toDatabaseConfig(env: Env): DatabaseConfig {
 }
 
 export function toRedisConfig(value: string): RedisConfig {
-  return { url: toRedisUrl(value), connectTimeoutMs: 500, commandTimeoutMs: 150 };
+  return { servers: toRedisServers(value), connectTimeoutMs: 500, commandTimeoutMs: 150 };
 }
 
 export function toMasterKeyConfig(env: Env): MasterKey[] {

@@ -6,9 +6,9 @@ import {
   circuitBreaker,
   handleWhen,
 } from "cockatiel";
-import { Redis } from "ioredis";
 import type { RedisConfig } from "./config.ts";
 import { due, type Logger } from "./log.ts";
+import { connectRedis, type RedisClient } from "./redis-client.ts";
 import { withTimeout } from "./timeout.ts";
 import { traced } from "./tracing.ts";
 
@@ -18,9 +18,9 @@ const LOG_INTERVAL_MS = 10_000;
 
 const SPAN = { name: "Redis", kind: "client", attributes: { "db.system.name": "redis" } } as const;
 
-/** One connection to Redis, whose every wait is bounded. */
+/** A connection to Redis, whose every wait is bounded. */
 export interface RedisConnection {
-  redis: Redis;
+  redis: RedisClient;
   attempt: Attempt;
   isReady(): boolean;
   close(): void;
@@ -44,6 +44,8 @@ export async function openRedis(
   };
   const redis = connectRedis(config);
   redis.on("error", onError);
+  // Of one in a cluster.
+  redis.on("node error", onError);
   const signal = AbortSignal.timeout(config.connectTimeoutMs);
   await once(redis, "ready", { signal }).catch(() => {});
   return {
@@ -85,18 +87,4 @@ export function tolerantly(
       return fallback;
     }
   };
-}
-
-/** Without ioredis' own time-out of a command: on a busy process it ends before the reply is read. */
-function connectRedis({ url, connectTimeoutMs }: RedisConfig): Redis {
-  return new Redis(url, {
-    connectTimeout: connectTimeoutMs,
-    // Without an answer for so long the connection is dead: open a new one.
-    socketTimeout: 1_000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
-  });
 }
