@@ -99,11 +99,14 @@ const DIRECTORY_CALLS: RepeatableOf<typeof DirectoryService> = {
 };
 
 const ADMIN_CALLS: RepeatableOf<typeof AdminService> = {
+  searchUsers: "always",
   disableUser: "never",
   enableUser: "never",
   revokeUserSessions: "never",
+  mergeUsers: "always",
   deleteUser: "never",
   exportUser: "always",
+  listAuditEvents: "always",
   rotateSigningKey: "never",
 };
 

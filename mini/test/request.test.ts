@@ -112,7 +112,7 @@ test("a refresh is repeated soon enough for the service to know it again", async
   expect(await profile).toMatchObject({ username: "alice" });
 });
 
-test.each(["TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_MISSING"])(
+test.each(["TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_MISSING", "USER_NOT_FOUND"])(
   "%s is a silent login and one repetition",
   async (reason) => {
     const { gateway, phone, identity } = await loggedIn();

@@ -18,8 +18,8 @@ export async function recognise(
   session: NewLoginSession,
 ): Promise<LoginRecord> {
   const { unionid } = account;
-  // Twice: whoever loses a race for the account finds it the second time.
-  for (let attempt = 1; attempt <= 2; attempt++) {
+  // Whoever loses a race for the account finds it the second time, or the third where its user was just merged.
+  for (let attempt = 1; attempt <= 3; attempt++) {
     const known = await logins.record(account, session);
     if (known) {
       if (unionid && known.unionid !== unionid) await unions.note({ ...account, unionid });

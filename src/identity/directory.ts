@@ -1,7 +1,7 @@
 import { IdentityError } from "./errors.ts";
 import { parseOpenid, parseUnionid, parseUserId, type UserId } from "./ids.ts";
 import type { MiniApps } from "./mini-apps.ts";
-import type { Phones } from "./phones.ts";
+import { isE164, type Phones } from "./phones.ts";
 import type { AccountStore, OwnedAccount } from "./store/accounts.ts";
 import type { User, UserStore } from "./store/users.ts";
 
@@ -63,7 +63,7 @@ async function find(deps: DirectoryDeps, by: LookUp): Promise<UserId | undefined
       return deps.accounts.ofUnionid(unionid);
     }
     case "phone":
-      if (!/^\+[1-9]\d{4,18}$/.test(by.value)) throw invalid("phone");
+      if (!isE164(by.value)) throw invalid("phone");
       return deps.users.ofPhone(deps.phones.indexOf(by.value));
     default:
       throw new IdentityError(

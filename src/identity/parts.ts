@@ -9,6 +9,7 @@ import { openDataKey } from "./data-keys.ts";
 import { createExchanger } from "./exchange.ts";
 import { openKeyRing } from "./keys.ts";
 import { startMaintenance } from "./maintenance.ts";
+import { createTakeOver } from "./merge-users.ts";
 import { createMiniApps } from "./mini-apps.ts";
 import { createPhones } from "./phones.ts";
 import { createWechat } from "./platforms/wechat.ts";
@@ -27,6 +28,7 @@ import { assertMasterKeys } from "./rewrap.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 import { createAccountExportStore } from "./store/account-exports.ts";
 import { createAccountStore } from "./store/accounts.ts";
+import { createAuditLogStore } from "./store/audit-log.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
 import { type Db, openDb } from "./store/db.ts";
 import { createDeletionStore } from "./store/deletions.ts";
@@ -35,6 +37,7 @@ import { createExchangeStore } from "./store/exchanges.ts";
 import { createLeaseStore } from "./store/leases.ts";
 import { createLoginSessionStore } from "./store/login-sessions.ts";
 import { createLoginStore } from "./store/logins.ts";
+import { createMergeStore } from "./store/merges.ts";
 import { assertSchema } from "./store/migrate.ts";
 import { createPruningStore } from "./store/pruning.ts";
 import { createSealedValueStore } from "./store/sealed-values.ts";
@@ -43,6 +46,7 @@ import { openSharedTokens } from "./store/shared-tokens.ts";
 import { createSigningKeyStore } from "./store/signing-keys.ts";
 import { createUnionStore } from "./store/unions.ts";
 import { createUserControlStore } from "./store/user-control.ts";
+import { createUserSearchStore } from "./store/user-search.ts";
 import { createUserStore } from "./store/users.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -129,15 +133,19 @@ async function openData(
   };
   opened.adopt(startMaintenance(housekeeping, log), (it) => it.close());
   const dataKeys = createDataKeyStore(db);
+  const phones = createPhones(await openDataKey(dataKeys, secrets, "phone_index"), secrets);
   return {
     keys,
     refreshTokens: createRefreshTokens(await openDataKey(dataKeys, secrets, "refresh_token")),
-    phones: createPhones(await openDataKey(dataKeys, secrets, "phone_index"), secrets),
+    phones,
     users: createUserStore(db),
     unions: createUnionStore(db),
     logins: createLoginStore(db),
     loginSessions: createLoginSessionStore(db),
     userControl: createUserControlStore(db),
+    userSearch: createUserSearchStore(db),
+    auditLog: createAuditLogStore(db),
+    merges: createMergeStore(db, createTakeOver(phones)),
     accounts: createAccountStore(db),
     deletions: createDeletionStore(db),
     accountExports: createAccountExportStore(db),

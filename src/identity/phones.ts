@@ -20,12 +20,20 @@ export interface Phones {
   toStored(phone: PhoneNumber, userId: UserId): StoredPhone;
   /** The whole number, as E.164 writes it. */
   open(phoneSealed: string, userId: UserId): string;
+  /** The same number for another user: what is sealed is bound to whose it is. */
+  move(phoneSealed: string, from: UserId, to: UserId): string;
   indexOf(e164: string): string;
+}
+
+/** Whether it is a number as E.164 writes it. */
+export function isE164(text: string): boolean {
+  return /^\+[1-9]\d{4,18}$/.test(text);
 }
 
 /** The numbers are found by a hash with the key `phone_index`. */
 export function createPhones(key: Buffer, secrets: Secrets): Phones {
   const indexOf = (e164: string) => createHmac("sha256", key).update(e164).digest("base64url");
+  const open = (sealed: string, userId: UserId) => secrets.open(sealed, placeOfPhone(userId));
   return {
     toStored: (phone, userId) => {
       const e164 = `+${phone.countryCode}${phone.number}`;
@@ -35,7 +43,8 @@ export function createPhones(key: Buffer, secrets: Secrets): Phones {
         phoneMasked: mask(phone),
       };
     },
-    open: (phoneSealed, userId) => secrets.open(phoneSealed, placeOfPhone(userId)),
+    open,
+    move: (phoneSealed, from, to) => secrets.seal(open(phoneSealed, from), placeOfPhone(to)),
     indexOf,
   };
 }

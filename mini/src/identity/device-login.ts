@@ -14,6 +14,8 @@ const ENDED = [
   "TOKEN_MISSING",
   "REFRESH_TOKEN_INVALID",
   "REFRESH_TOKEN_REUSED",
+  // Of whom the token speaks: an operator has made one person of two.
+  "USER_NOT_FOUND",
 ];
 
 /** The login of this device: its tokens, and getting new ones. */

@@ -17,6 +17,7 @@ const KEPT_EVENTS = [
   "user_deletion_requested",
   "user_exported",
   "user_erased",
+  "users_merged",
 ] as const;
 
 export function createErasureStore({ orm, run }: Db): ErasureStore {

@@ -1,4 +1,4 @@
-import { and, asc, inArray, lt, ne, sql } from "drizzle-orm";
+import { and, asc, inArray, lt, notInArray, sql } from "drizzle-orm";
 import type { Db } from "./db.ts";
 import { auditEvents, loginSessions } from "./schema.ts";
 
@@ -11,8 +11,11 @@ export interface PruningStore {
 /** So long after their end, for whoever has to find out about a login. */
 const LOGIN_SESSIONS_BEFORE = sql`now() - interval '7 days'`;
 
-/** Half a year; who may be one person stays until somebody has decided it. */
+/** Half a year. */
 const AUDIT_EVENTS_BEFORE = sql`now() - interval '180 days'`;
+
+/** Who may be one person, until somebody has decided it; and who has become somebody else. */
+const KEPT_KINDS = ["merge_candidate", "users_merged"] as const;
 
 export function createPruningStore({ orm, run }: Db): PruningStore {
   return {
@@ -36,7 +39,10 @@ export function createPruningStore({ orm, run }: Db): PruningStore {
         .select({ id: auditEvents.id })
         .from(auditEvents)
         .where(
-          and(lt(auditEvents.at, AUDIT_EVENTS_BEFORE), ne(auditEvents.kind, "merge_candidate")),
+          and(
+            lt(auditEvents.at, AUDIT_EVENTS_BEFORE),
+            notInArray(auditEvents.kind, [...KEPT_KINDS]),
+          ),
         )
         .orderBy(asc(auditEvents.at))
         .limit(limit);

@@ -49,6 +49,9 @@ export const users = pgTable(
     index("users_erase_after")
       .on(table.eraseAfter)
       .where(sql`${table.eraseAfter} is not null and not ${table.disabled}`),
+    // What operators look for people by.
+    index("users_nickname").on(table.nickname.op("text_pattern_ops")),
+    index("users_disabled").on(table.id).where(sql`${table.disabled}`),
     check("users_nickname_length", sql`octet_length(${table.nickname}) between 1 and 128`),
     check("users_avatar_url_length", sql`char_length(${table.avatarUrl}) <= 500`),
     check("users_registration_source", sql`${table.registrationSource} in ('miniapp', 'web')`),
@@ -124,6 +127,8 @@ export const auditEvents = pgTable(
         "user_deletion_requested",
         "user_exported",
         "user_erased",
+        "users_searched",
+        "users_merged",
         "signing_key_rotated",
       ],
     }).notNull(),
@@ -136,10 +141,10 @@ export const auditEvents = pgTable(
   (table) => [
     index("audit_events_user_id").on(table.userId),
     index("audit_events_at").on(table.at),
-    // Where else somebody is named who is erased.
+    // Where else somebody is named.
     index("audit_events_other_user")
       .on(sql`(${table.details}->>'otherUserId')`)
-      .where(sql`kind = 'merge_candidate'`),
+      .where(sql`kind in ('merge_candidate', 'users_merged')`),
     index("audit_events_to_unionid")
       .on(sql`(${table.details}->>'to')`)
       .where(sql`kind = 'unionid_changed'`),

@@ -30,11 +30,10 @@ export interface UnionStore {
 export function createUnionStore({ orm, run }: Db): UnionStore {
   /** In a transaction, and one at a time for each unionid. */
   const locked = <T>(account: UnionAccount, work: (tx: Executor) => Promise<T>): Promise<T> => {
-    const name = `${account.unionScope}:${account.unionid}`;
     return run(
       () =>
         orm.transaction(async (tx) => {
-          await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`);
+          await lockUnionid(tx, account);
           return work(tx);
         }),
       { repeatable: true },
@@ -50,6 +49,15 @@ export function createUnionStore({ orm, run }: Db): UnionStore {
       }),
     note: (account) => locked(account, (tx) => noteUnionid(tx, account)),
   };
+}
+
+/** Until the transaction ends, nobody else decides who the unionid's person is. */
+export async function lockUnionid(
+  tx: Executor,
+  { unionScope, unionid }: Pick<UnionAccount, "unionScope" | "unionid">,
+): Promise<void> {
+  const name = `${unionScope}:${unionid}`;
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`);
 }
 
 /** The first user of the unionid, who is not erased until the transaction ends. */

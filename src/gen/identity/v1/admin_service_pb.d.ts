@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { User } from "./user_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { AccountExport } from "./account_pb.js";
@@ -12,6 +12,253 @@ import type { AccountExport } from "./account_pb.js";
  * Describes the file identity/v1/admin_service.proto.
  */
 export declare const file_identity_v1_admin_service: GenFile;
+
+/**
+ * Whom to look for. All that is named has to hold; where nothing is, everybody is found.
+ *
+ * @generated from message identity.v1.SearchUsersRequest
+ */
+export declare type SearchUsersRequest = Message<"identity.v1.SearchUsersRequest"> & {
+  /**
+   * How the nickname begins, to the letter; at most 128 bytes.
+   *
+   * @generated from field: string nickname_prefix = 1;
+   */
+  nicknamePrefix: string;
+
+  /**
+   * The whole username.
+   *
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * The whole phone number as E.164 writes it: `+8613800138000`.
+   *
+   * @generated from field: string phone = 3;
+   */
+  phone: string;
+
+  /**
+   * Only those who are disabled, or only those who are not.
+   *
+   * @generated from field: optional bool disabled = 4;
+   */
+  disabled?: boolean | undefined;
+
+  /**
+   * 1 to 100 people a page; 50 where it is 0.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, with the rest of the request as it was.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message identity.v1.SearchUsersRequest.
+ * Use `create(SearchUsersRequestSchema)` to create a new message.
+ */
+export declare const SearchUsersRequestSchema: GenMessage<SearchUsersRequest>;
+
+/**
+ * Who was found.
+ *
+ * @generated from message identity.v1.SearchUsersResponse
+ */
+export declare type SearchUsersResponse = Message<"identity.v1.SearchUsersResponse"> & {
+  /**
+   * One page.
+   *
+   * @generated from field: repeated identity.v1.User users = 1;
+   */
+  users: User[];
+
+  /**
+   * Of the next page; empty after the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message identity.v1.SearchUsersResponse.
+ * Use `create(SearchUsersResponseSchema)` to create a new message.
+ */
+export declare const SearchUsersResponseSchema: GenMessage<SearchUsersResponse>;
+
+/**
+ * Which two are one.
+ *
+ * @generated from message identity.v1.MergeUsersRequest
+ */
+export declare type MergeUsersRequest = Message<"identity.v1.MergeUsersRequest"> & {
+  /**
+   * Who remains.
+   *
+   * @generated from field: int64 user_id = 1;
+   */
+  userId: bigint;
+
+  /**
+   * Who goes.
+   *
+   * @generated from field: int64 other_user_id = 2;
+   */
+  otherUserId: bigint;
+};
+
+/**
+ * Describes the message identity.v1.MergeUsersRequest.
+ * Use `create(MergeUsersRequestSchema)` to create a new message.
+ */
+export declare const MergeUsersRequestSchema: GenMessage<MergeUsersRequest>;
+
+/**
+ * They are one.
+ *
+ * @generated from message identity.v1.MergeUsersResponse
+ */
+export declare type MergeUsersResponse = Message<"identity.v1.MergeUsersResponse"> & {
+  /**
+   * Who remains, as stored.
+   *
+   * @generated from field: identity.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message identity.v1.MergeUsersResponse.
+ * Use `create(MergeUsersResponseSchema)` to create a new message.
+ */
+export declare const MergeUsersResponseSchema: GenMessage<MergeUsersResponse>;
+
+/**
+ * Which events. All that is named has to hold.
+ *
+ * @generated from message identity.v1.ListAuditEventsRequest
+ */
+export declare type ListAuditEventsRequest = Message<"identity.v1.ListAuditEventsRequest"> & {
+  /**
+   * One of `merge_candidate`, `unionid_changed`, `refresh_token_reused`, `user_disabled`, `user_enabled`,
+   * `user_sessions_revoked`, `user_deletion_requested`, `user_exported`, `user_erased`, `users_searched`,
+   * `users_merged`, `signing_key_rotated`.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Of this person, also as the other one of a `merge_candidate` or of `users_merged`.
+   *
+   * @generated from field: int64 user_id = 2;
+   */
+  userId: bigint;
+
+  /**
+   * 1 to 100 events a page; 50 where it is 0.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, with the rest of the request as it was.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message identity.v1.ListAuditEventsRequest.
+ * Use `create(ListAuditEventsRequestSchema)` to create a new message.
+ */
+export declare const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest>;
+
+/**
+ * What happened.
+ *
+ * @generated from message identity.v1.ListAuditEventsResponse
+ */
+export declare type ListAuditEventsResponse = Message<"identity.v1.ListAuditEventsResponse"> & {
+  /**
+   * One page.
+   *
+   * @generated from field: repeated identity.v1.AuditEvent events = 1;
+   */
+  events: AuditEvent[];
+
+  /**
+   * Of the next page; empty after the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message identity.v1.ListAuditEventsResponse.
+ * Use `create(ListAuditEventsResponseSchema)` to create a new message.
+ */
+export declare const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse>;
+
+/**
+ * Something that an operator did, or may have to look at.
+ *
+ * @generated from message identity.v1.AuditEvent
+ */
+export declare type AuditEvent = Message<"identity.v1.AuditEvent"> & {
+  /**
+   * Grows with time.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * When it was noted.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * See ListAuditEventsRequest.
+   *
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+
+  /**
+   * Whom it is about; 0 where it is about nobody.
+   *
+   * @generated from field: int64 user_id = 4;
+   */
+  userId: bigint;
+
+  /**
+   * `by` is the operator, `otherUserId` the other person of two; the rest belongs to the kind.
+   *
+   * @generated from field: google.protobuf.Struct details = 5;
+   */
+  details?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message identity.v1.AuditEvent.
+ * Use `create(AuditEventSchema)` to create a new message.
+ */
+export declare const AuditEventSchema: GenMessage<AuditEvent>;
 
 /**
  * Whom to disable.
@@ -271,11 +518,21 @@ export declare const RotateSigningKeyResponseSchema: GenMessage<RotateSigningKey
 
 /**
  * For operators. Every method wants the scope `admin`: `authorization: Bearer <the caller's secret>`,
- * and is noted in `audit_events` under the caller's name.
+ * and all but ListAuditEvents are noted in `audit_events` under the caller's name.
  *
  * @generated from service identity.v1.AdminService
  */
 export declare const AdminService: GenService<{
+  /**
+   * People by what is known of them, the latest registered first.
+   *
+   * @generated from rpc identity.v1.AdminService.SearchUsers
+   */
+  searchUsers: {
+    methodKind: "unary";
+    input: typeof SearchUsersRequestSchema;
+    output: typeof SearchUsersResponseSchema;
+  },
   /**
    * Disables a person and ends all of their logins. Refused with USER_NOT_FOUND when there is none.
    *
@@ -307,6 +564,21 @@ export declare const AdminService: GenService<{
     output: typeof RevokeUserSessionsResponseSchema;
   },
   /**
+   * Makes one person of two who are the same human being: a `merge_candidate` of ListAuditEvents tells of
+   * such. Accounts go over, and what the remaining profile lacks: nickname, avatar, phone number. The other
+   * person's logins end, and they are USER_NOT_FOUND from then on; who was disabled stays so. It cannot be
+   * undone. Refused with INVALID_FIELD where both have an account in one mini program, as one human being has
+   * one there, or one of them is to be erased; with USER_NOT_FOUND where one does not exist. Asked for
+   * again, the first time stays.
+   *
+   * @generated from rpc identity.v1.AdminService.MergeUsers
+   */
+  mergeUsers: {
+    methodKind: "unary";
+    input: typeof MergeUsersRequestSchema;
+    output: typeof MergeUsersResponseSchema;
+  },
+  /**
    * Ends all logins of a person and erases them after ACCOUNT_DELETION_GRACE, just as their own
    * DeleteAccount does: a login before then takes it back. Asked for again, the first time stays. To keep
    * somebody out use DisableUser; a disabled person is not erased until they are enabled, since an
@@ -328,6 +600,16 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ExportUserRequestSchema;
     output: typeof ExportUserResponseSchema;
+  },
+  /**
+   * What was noted for operators, the latest first.
+   *
+   * @generated from rpc identity.v1.AdminService.ListAuditEvents
+   */
+  listAuditEvents: {
+    methodKind: "unary";
+    input: typeof ListAuditEventsRequestSchema;
+    output: typeof ListAuditEventsResponseSchema;
   },
   /**
    * Signs with the next key from now on, which every process and verifier has known for a while. Tokens

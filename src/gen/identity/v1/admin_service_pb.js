@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_identity_v1_account } from "./account_pb.js";
 import { file_identity_v1_user } from "./user_pb.js";
 
@@ -11,95 +11,144 @@ import { file_identity_v1_user } from "./user_pb.js";
  * Describes the file identity/v1/admin_service.proto.
  */
 export const file_identity_v1_admin_service = /*@__PURE__*/
-  fileDesc("Ch9pZGVudGl0eS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSIlChJEaXNhYmxlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyI2ChNEaXNhYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiQKEUVuYWJsZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAMiNQoSRW5hYmxlVXNlclJlc3BvbnNlEh8KBHVzZXIYASABKAsyES5pZGVudGl0eS52MS5Vc2VyIiwKGVJldm9rZVVzZXJTZXNzaW9uc1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyItChpSZXZva2VVc2VyU2Vzc2lvbnNSZXNwb25zZRIPCgdyZXZva2VkGAEgASgFIiQKEURlbGV0ZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAMiRgoSRGVsZXRlVXNlclJlc3BvbnNlEjAKDGVyYXNlZF9hZnRlchgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJAoRRXhwb3J0VXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyJBChJFeHBvcnRVc2VyUmVzcG9uc2USKwoHYWNjb3VudBgBIAEoCzIaLmlkZW50aXR5LnYxLkFjY291bnRFeHBvcnQiNAoXUm90YXRlU2lnbmluZ0tleVJlcXVlc3QSGQoRZGlzdHJ1c3RfcHJldmlvdXMYASABKAgiSgoYUm90YXRlU2lnbmluZ0tleVJlc3BvbnNlEgsKA2tpZBgBIAEoCRIQCghuZXh0X2tpZBgCIAEoCRIPCgdyb3RhdGVkGAMgASgIMpUECgxBZG1pblNlcnZpY2USUAoLRGlzYWJsZVVzZXISHy5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlcXVlc3QaIC5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlc3BvbnNlEk0KCkVuYWJsZVVzZXISHi5pZGVudGl0eS52MS5FbmFibGVVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkVuYWJsZVVzZXJSZXNwb25zZRJlChJSZXZva2VVc2VyU2Vzc2lvbnMSJi5pZGVudGl0eS52MS5SZXZva2VVc2VyU2Vzc2lvbnNSZXF1ZXN0GicuaWRlbnRpdHkudjEuUmV2b2tlVXNlclNlc3Npb25zUmVzcG9uc2USTQoKRGVsZXRlVXNlchIeLmlkZW50aXR5LnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuRGVsZXRlVXNlclJlc3BvbnNlEk0KCkV4cG9ydFVzZXISHi5pZGVudGl0eS52MS5FeHBvcnRVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkV4cG9ydFVzZXJSZXNwb25zZRJfChBSb3RhdGVTaWduaW5nS2V5EiQuaWRlbnRpdHkudjEuUm90YXRlU2lnbmluZ0tleVJlcXVlc3QaJS5pZGVudGl0eS52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_identity_v1_account, file_identity_v1_user]);
+  fileDesc("Ch9pZGVudGl0eS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtpZGVudGl0eS52MSKZAQoSU2VhcmNoVXNlcnNSZXF1ZXN0EhcKD25pY2tuYW1lX3ByZWZpeBgBIAEoCRIQCgh1c2VybmFtZRgCIAEoCRINCgVwaG9uZRgDIAEoCRIVCghkaXNhYmxlZBgEIAEoCEgAiAEBEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJQgsKCV9kaXNhYmxlZCJQChNTZWFyY2hVc2Vyc1Jlc3BvbnNlEiAKBXVzZXJzGAEgAygLMhEuaWRlbnRpdHkudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOwoRTWVyZ2VVc2Vyc1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAxIVCg1vdGhlcl91c2VyX2lkGAIgASgDIjUKEk1lcmdlVXNlcnNSZXNwb25zZRIfCgR1c2VyGAEgASgLMhEuaWRlbnRpdHkudjEuVXNlciJeChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EgwKBGtpbmQYASABKAkSDwoHdXNlcl9pZBgCIAEoAxIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJbChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRInCgZldmVudHMYASADKAsyFy5pZGVudGl0eS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKJAQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoAxImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgDIAEoCRIPCgd1c2VyX2lkGAQgASgDEigKB2RldGFpbHMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IiUKEkRpc2FibGVVc2VyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgDIjYKE0Rpc2FibGVVc2VyUmVzcG9uc2USHwoEdXNlchgBIAEoCzIRLmlkZW50aXR5LnYxLlVzZXIiJAoRRW5hYmxlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyI1ChJFbmFibGVVc2VyUmVzcG9uc2USHwoEdXNlchgBIAEoCzIRLmlkZW50aXR5LnYxLlVzZXIiLAoZUmV2b2tlVXNlclNlc3Npb25zUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgDIi0KGlJldm9rZVVzZXJTZXNzaW9uc1Jlc3BvbnNlEg8KB3Jldm9rZWQYASABKAUiJAoRRGVsZXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoAyJGChJEZWxldGVVc2VyUmVzcG9uc2USMAoMZXJhc2VkX2FmdGVyGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIkChFFeHBvcnRVc2VyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgDIkEKEkV4cG9ydFVzZXJSZXNwb25zZRIrCgdhY2NvdW50GAEgASgLMhouaWRlbnRpdHkudjEuQWNjb3VudEV4cG9ydCI0ChdSb3RhdGVTaWduaW5nS2V5UmVxdWVzdBIZChFkaXN0cnVzdF9wcmV2aW91cxgBIAEoCCJKChhSb3RhdGVTaWduaW5nS2V5UmVzcG9uc2USCwoDa2lkGAEgASgJEhAKCG5leHRfa2lkGAIgASgJEg8KB3JvdGF0ZWQYAyABKAgylAYKDEFkbWluU2VydmljZRJQCgtTZWFyY2hVc2VycxIfLmlkZW50aXR5LnYxLlNlYXJjaFVzZXJzUmVxdWVzdBogLmlkZW50aXR5LnYxLlNlYXJjaFVzZXJzUmVzcG9uc2USUAoLRGlzYWJsZVVzZXISHy5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlcXVlc3QaIC5pZGVudGl0eS52MS5EaXNhYmxlVXNlclJlc3BvbnNlEk0KCkVuYWJsZVVzZXISHi5pZGVudGl0eS52MS5FbmFibGVVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkVuYWJsZVVzZXJSZXNwb25zZRJlChJSZXZva2VVc2VyU2Vzc2lvbnMSJi5pZGVudGl0eS52MS5SZXZva2VVc2VyU2Vzc2lvbnNSZXF1ZXN0GicuaWRlbnRpdHkudjEuUmV2b2tlVXNlclNlc3Npb25zUmVzcG9uc2USTQoKTWVyZ2VVc2VycxIeLmlkZW50aXR5LnYxLk1lcmdlVXNlcnNSZXF1ZXN0Gh8uaWRlbnRpdHkudjEuTWVyZ2VVc2Vyc1Jlc3BvbnNlEk0KCkRlbGV0ZVVzZXISHi5pZGVudGl0eS52MS5EZWxldGVVc2VyUmVxdWVzdBofLmlkZW50aXR5LnYxLkRlbGV0ZVVzZXJSZXNwb25zZRJNCgpFeHBvcnRVc2VyEh4uaWRlbnRpdHkudjEuRXhwb3J0VXNlclJlcXVlc3QaHy5pZGVudGl0eS52MS5FeHBvcnRVc2VyUmVzcG9uc2USXAoPTGlzdEF1ZGl0RXZlbnRzEiMuaWRlbnRpdHkudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBokLmlkZW50aXR5LnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEl8KEFJvdGF0ZVNpZ25pbmdLZXkSJC5pZGVudGl0eS52MS5Sb3RhdGVTaWduaW5nS2V5UmVxdWVzdBolLmlkZW50aXR5LnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_identity_v1_account, file_identity_v1_user]);
+
+/**
+ * Describes the message identity.v1.SearchUsersRequest.
+ * Use `create(SearchUsersRequestSchema)` to create a new message.
+ */
+export const SearchUsersRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 0);
+
+/**
+ * Describes the message identity.v1.SearchUsersResponse.
+ * Use `create(SearchUsersResponseSchema)` to create a new message.
+ */
+export const SearchUsersResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 1);
+
+/**
+ * Describes the message identity.v1.MergeUsersRequest.
+ * Use `create(MergeUsersRequestSchema)` to create a new message.
+ */
+export const MergeUsersRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 2);
+
+/**
+ * Describes the message identity.v1.MergeUsersResponse.
+ * Use `create(MergeUsersResponseSchema)` to create a new message.
+ */
+export const MergeUsersResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 3);
+
+/**
+ * Describes the message identity.v1.ListAuditEventsRequest.
+ * Use `create(ListAuditEventsRequestSchema)` to create a new message.
+ */
+export const ListAuditEventsRequestSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 4);
+
+/**
+ * Describes the message identity.v1.ListAuditEventsResponse.
+ * Use `create(ListAuditEventsResponseSchema)` to create a new message.
+ */
+export const ListAuditEventsResponseSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 5);
+
+/**
+ * Describes the message identity.v1.AuditEvent.
+ * Use `create(AuditEventSchema)` to create a new message.
+ */
+export const AuditEventSchema = /*@__PURE__*/
+  messageDesc(file_identity_v1_admin_service, 6);
 
 /**
  * Describes the message identity.v1.DisableUserRequest.
  * Use `create(DisableUserRequestSchema)` to create a new message.
  */
 export const DisableUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 0);
+  messageDesc(file_identity_v1_admin_service, 7);
 
 /**
  * Describes the message identity.v1.DisableUserResponse.
  * Use `create(DisableUserResponseSchema)` to create a new message.
  */
 export const DisableUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 1);
+  messageDesc(file_identity_v1_admin_service, 8);
 
 /**
  * Describes the message identity.v1.EnableUserRequest.
  * Use `create(EnableUserRequestSchema)` to create a new message.
  */
 export const EnableUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 2);
+  messageDesc(file_identity_v1_admin_service, 9);
 
 /**
  * Describes the message identity.v1.EnableUserResponse.
  * Use `create(EnableUserResponseSchema)` to create a new message.
  */
 export const EnableUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 3);
+  messageDesc(file_identity_v1_admin_service, 10);
 
 /**
  * Describes the message identity.v1.RevokeUserSessionsRequest.
  * Use `create(RevokeUserSessionsRequestSchema)` to create a new message.
  */
 export const RevokeUserSessionsRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 4);
+  messageDesc(file_identity_v1_admin_service, 11);
 
 /**
  * Describes the message identity.v1.RevokeUserSessionsResponse.
  * Use `create(RevokeUserSessionsResponseSchema)` to create a new message.
  */
 export const RevokeUserSessionsResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 5);
+  messageDesc(file_identity_v1_admin_service, 12);
 
 /**
  * Describes the message identity.v1.DeleteUserRequest.
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 6);
+  messageDesc(file_identity_v1_admin_service, 13);
 
 /**
  * Describes the message identity.v1.DeleteUserResponse.
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 7);
+  messageDesc(file_identity_v1_admin_service, 14);
 
 /**
  * Describes the message identity.v1.ExportUserRequest.
  * Use `create(ExportUserRequestSchema)` to create a new message.
  */
 export const ExportUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 8);
+  messageDesc(file_identity_v1_admin_service, 15);
 
 /**
  * Describes the message identity.v1.ExportUserResponse.
  * Use `create(ExportUserResponseSchema)` to create a new message.
  */
 export const ExportUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 9);
+  messageDesc(file_identity_v1_admin_service, 16);
 
 /**
  * Describes the message identity.v1.RotateSigningKeyRequest.
  * Use `create(RotateSigningKeyRequestSchema)` to create a new message.
  */
 export const RotateSigningKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 10);
+  messageDesc(file_identity_v1_admin_service, 17);
 
 /**
  * Describes the message identity.v1.RotateSigningKeyResponse.
  * Use `create(RotateSigningKeyResponseSchema)` to create a new message.
  */
 export const RotateSigningKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_identity_v1_admin_service, 11);
+  messageDesc(file_identity_v1_admin_service, 18);
 
 /**
  * For operators. Every method wants the scope `admin`: `authorization: Bearer <the caller's secret>`,
- * and is noted in `audit_events` under the caller's name.
+ * and all but ListAuditEvents are noted in `audit_events` under the caller's name.
  *
  * @generated from service identity.v1.AdminService
  */

@@ -1,0 +1,54 @@
+import { and, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import type { UserId } from "../ids.ts";
+import type { Db } from "./db.ts";
+import { auditEvents } from "./schema.ts";
+import type { Page } from "./user-search.ts";
+
+export type NotedEvent = typeof auditEvents.$inferSelect;
+
+export type AuditKind = NotedEvent["kind"];
+
+export const AUDIT_KINDS: readonly AuditKind[] = auditEvents.kind.enumValues;
+
+export interface AuditCriteria {
+  kind: AuditKind | undefined;
+  /** Also as the other one of two. */
+  userId: UserId | undefined;
+}
+
+/** What was noted, for operators. */
+export interface AuditLogStore {
+  list(criteria: AuditCriteria, page: Page): Promise<NotedEvent[]>;
+}
+
+export function createAuditLogStore({ orm, run }: Db): AuditLogStore {
+  return {
+    list: ({ kind, userId }, { limit, before }) => {
+      const condition = and(
+        kind ? eq(auditEvents.kind, kind) : undefined,
+        userId === undefined ? undefined : isAbout(userId),
+        before === undefined ? undefined : lt(auditEvents.id, before),
+      );
+      return run(
+        () =>
+          orm
+            .select()
+            .from(auditEvents)
+            .where(condition)
+            .orderBy(desc(auditEvents.id))
+            .limit(limit),
+        { repeatable: true },
+      );
+    },
+  };
+}
+
+function isAbout(userId: UserId) {
+  const { kind, details } = auditEvents;
+  // As the index audit_events_other_user has it.
+  const isOfTwo = sql`${kind} in ('merge_candidate', 'users_merged')`;
+  return or(
+    eq(auditEvents.userId, userId),
+    and(isOfTwo, inArray(sql`${details}->>'otherUserId'`, [String(userId)])),
+  );
+}
