@@ -48,14 +48,8 @@ export function createUserSearchStore({ orm, run }: Db): UserSearchStore {
               .where(condition)
               .orderBy(desc(users.id))
               .limit(limit);
-            const criterionNames = Object.entries(criteria).filter(
-              ([, value]) => value !== undefined,
-            );
-            const details = {
-              by,
-              criteria: criterionNames.map(([name]) => name).join(","),
-              found: found.length,
-            };
+            const named = Object.entries(criteria).filter(([, value]) => value !== undefined);
+            const details = { by, criteria: named.map(([name]) => name).join(",") };
             await audit(tx, { kind: "users_searched", userId: null, details, once });
             return found;
           }),
