@@ -32,7 +32,6 @@ interface Target {
   figure: Figure;
   atMost?: number;
   atLeast?: number;
-  floor?: string;
 }
 
 const TARGETS: readonly Target[] = [
@@ -43,7 +42,6 @@ const TARGETS: readonly Target[] = [
     to: NAMES.original,
     figure: cpu,
     atMost: 0.85,
-    floor: NAMES.floorHttp,
   },
   {
     name: "CPU, gateway and identity to the original",
@@ -51,7 +49,6 @@ const TARGETS: readonly Target[] = [
     to: NAMES.original,
     figure: cpu,
     atMost: 1.35,
-    floor: NAMES.floorInTwo,
   },
   {
     name: "CPU, the gateway's own to the bare hop",
@@ -59,7 +56,6 @@ const TARGETS: readonly Target[] = [
     to: NAMES.hop,
     figure: firstCpu,
     atMost: 1.15,
-    floor: NAMES.floorInTwo,
   },
   {
     name: "rate, VerifyToken to the echo",
@@ -98,17 +94,19 @@ export function toRatios(rows: readonly Row[]): Ratio[] {
 }
 
 function compareRows(
-  { name, of, to, figure, atMost, atLeast, floor: floorName }: Target,
+  { name, of, to, figure, atMost, atLeast }: Target,
   find: (name: string | undefined) => Row | undefined,
 ): Ratio[] {
-  const [left, right, floor] = [find(of), find(to), find(floorName)];
+  const [left, right, floor] = [find(of), find(to), find(FLOORS[of])];
   if (!left || !right) return [];
   const compare = (row: Row) =>
     summarise(row.rounds.map((_, round) => figure(row, round) / figure(right, round)));
   const ratio = compare(left);
   const isMet = ratio.value <= (atMost ?? Infinity) && ratio.value >= (atLeast ?? 0);
   const target = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
-  return [{ name, ...ratio, target, isMet, floor: floor && compare(floor) }];
+  return [
+    { name, ...ratio, target, isMet, floor: floor && floor !== right ? compare(floor) : undefined },
+  ];
 }
 
 /** How much longer than usual a login of ours takes at worst, where half of what could come comes. */

@@ -1,6 +1,5 @@
 import { Cluster, Redis } from "ioredis";
 import type { RedisConfig } from "./config.ts";
-import type { RedisUser } from "./config-redis.ts";
 
 /** One server, whoever is the master of a name, or a cluster: it understands the same commands. */
 export type RedisClient = Redis | Cluster;
@@ -32,12 +31,11 @@ export function connectRedis({ servers, connectTimeoutMs }: RedisConfig): RedisC
     case "sentinel": {
       const { sentinels, master: name, db, user } = servers;
       const sentinel = { sentinelRetryStrategy: retryStrategy, sentinelCommandTimeout: 1_000 };
-      return new Redis({ ...options, ...sentinel, ...toOptions(user), sentinels, name, db });
+      return new Redis({ ...options, ...sentinel, ...user, sentinels, name, db });
     }
-    case "cluster": {
-      const tls = servers.isTls ? { tls: {} } : {};
+    case "cluster":
       return new Cluster(servers.nodes, {
-        redisOptions: { ...socket, ...toOptions(servers.user), ...tls },
+        redisOptions: { ...socket, ...servers.user, ...(servers.isTls ? { tls: {} } : {}) },
         enableOfflineQueue: false,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: connectTimeoutMs,
@@ -45,10 +43,5 @@ export function connectRedis({ servers, connectTimeoutMs }: RedisConfig): RedisC
         retryDelayOnFailover: REDIRECTION_DELAY_MS,
         retryDelayOnClusterDown: REDIRECTION_DELAY_MS,
       });
-    }
   }
-}
-
-function toOptions({ username, password }: RedisUser) {
-  return { ...(username ? { username } : {}), ...(password ? { password } : {}) };
 }

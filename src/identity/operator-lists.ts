@@ -3,7 +3,8 @@ import { toUserId } from "./directory.ts";
 import { IdentityError } from "./errors.ts";
 import { isE164, type Phones } from "./phones.ts";
 import { AUDIT_KINDS, type AuditLogStore, type NotedEvent } from "./store/audit-log.ts";
-import type { Page, UserSearchStore } from "./store/user-search.ts";
+import type { Page } from "./store/page.ts";
+import type { UserSearchStore } from "./store/user-search.ts";
 import type { User } from "./store/users.ts";
 
 const MAX_PAGE_SIZE = 100;

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { createFolder } from "../process/surroundings.ts";
 import { freeAddress } from "../support/free-address.ts";
 
 /** Below it, so that the port of a cluster's bus, 10,000 above, is one too. */
@@ -21,7 +21,8 @@ export async function startRedis(
   config: readonly string[],
   ...args: string[]
 ): Promise<RedisProcess> {
-  const dir = mkdtempSync(join(tmpdir(), "mini-identity-redis-"));
+  await using opened = new AsyncDisposableStack();
+  const dir = opened.use(createFolder()).path;
   const port = await freePort();
   const lines = [`port ${port}`, "bind 127.0.0.1", `dir ${dir}`, ...config];
   const file = join(dir, "redis.conf");
@@ -32,6 +33,7 @@ export async function startRedis(
     child.kill("SIGKILL");
     await ended;
   };
+  opened.defer(kill);
   const said: string[] = [];
   const isReady = new Promise<boolean>((resolve) => {
     createInterface(child.stdout).on("line", (line) => {
@@ -42,14 +44,8 @@ export async function startRedis(
   if (!(await Promise.race([isReady, ended.then(() => false)]))) {
     throw new Error(`redis-server does not start: ${said.join("\n")}`);
   }
-  return {
-    port,
-    kill,
-    [Symbol.asyncDispose]: async () => {
-      await kill();
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
+  const owned = opened.move();
+  return { port, kill, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function freePort(): Promise<number> {

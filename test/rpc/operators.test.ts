@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createAdminClient } from "../../src/client.ts";
-import { BadRequestSchema, ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { createFolder } from "../process/surroundings.ts";
 import { ADMIN_SECRET, AS_ADMIN, startService, type TestService } from "../support/service.ts";
 import { until } from "../support/until.ts";
+import { ofConnect } from "../support/wires.ts";
 
 const APPS = ["a", "b", "c"].map((letter) => `wx${letter}${randomBytes(7).toString("hex")}`);
 const [FIRST = "", SECOND = "", THIRD = ""] = APPS;
@@ -43,8 +43,7 @@ async function refusalOf(call: Promise<unknown>) {
     () => Promise.reject(new Error("it was not refused")),
     (it) => it,
   );
-  const reason = error.findDetails(ErrorInfoSchema)[0]?.reason;
-  const field = error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.field;
+  const { reason, field } = ofConnect(error);
   return field === undefined ? { reason } : { reason, field };
 }
 

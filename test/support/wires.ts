@@ -74,7 +74,8 @@ function ofGrpc(error: IdentityCallError): Refusal {
   return { code, reason, field, message, hasRetry: retryAfterMs !== undefined };
 }
 
-function ofConnect(error: ConnectError): Refusal {
+/** What a caller over Connect sees. */
+export function ofConnect(error: ConnectError): Refusal {
   const [info] = error.findDetails(ErrorInfoSchema);
   const [bad] = error.findDetails(BadRequestSchema);
   return {

@@ -1,8 +1,9 @@
-import { and, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, lt, or, sql } from "drizzle-orm";
 import type { UserId } from "../ids.ts";
+import { OTHER_USER_ID } from "./audit.ts";
 import type { Db } from "./db.ts";
+import type { Page } from "./page.ts";
 import { auditEvents } from "./schema.ts";
-import type { Page } from "./user-search.ts";
 
 export type NotedEvent = typeof auditEvents.$inferSelect;
 
@@ -44,11 +45,7 @@ export function createAuditLogStore({ orm, run }: Db): AuditLogStore {
 }
 
 function isAbout(userId: UserId) {
-  const { kind, details } = auditEvents;
   // As the index audit_events_other_user has it.
-  const isOfTwo = sql`${kind} in ('merge_candidate', 'users_merged')`;
-  return or(
-    eq(auditEvents.userId, userId),
-    and(isOfTwo, inArray(sql`${details}->>'otherUserId'`, [String(userId)])),
-  );
+  const isOfTwo = sql`${auditEvents.kind} in ('merge_candidate', 'users_merged')`;
+  return or(eq(auditEvents.userId, userId), and(isOfTwo, eq(OTHER_USER_ID, String(userId))));
 }

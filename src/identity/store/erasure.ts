@@ -1,5 +1,6 @@
 import { and, asc, inArray, lt, notInArray, or, sql } from "drizzle-orm";
 import type { UserId } from "../ids.ts";
+import { IS_MERGE_CANDIDATE, OTHER_USER_ID, toOnce } from "./audit.ts";
 import type { Db, Executor } from "./db.ts";
 import { auditEvents, loginSessions, miniAccounts, users } from "./schema.ts";
 
@@ -45,7 +46,12 @@ async function erase(tx: Executor, limit: number): Promise<number> {
   await tx.delete(users).where(inArray(users.id, ids));
   await tx.insert(auditEvents).values(
     ids.map((userId) => {
-      return { kind: "user_erased" as const, userId, details: {}, once: `user_erased:${userId}` };
+      return {
+        kind: "user_erased" as const,
+        userId,
+        details: {},
+        once: toOnce("user_erased", userId),
+      };
     }),
   );
   return ids.length;
@@ -54,8 +60,7 @@ async function erase(tx: Executor, limit: number): Promise<number> {
 /** What was noted about these people, also with somebody else. */
 async function eraseEvents(tx: Executor, ids: UserId[], unionids: string[]): Promise<void> {
   const { userId, kind, details } = auditEvents;
-  const otherUserId = sql`${details}->>'otherUserId'`;
-  const isOfMerge = and(sql`${kind} = 'merge_candidate'`, inArray(otherUserId, ids.map(String)));
+  const isOfMerge = and(IS_MERGE_CANDIDATE, inArray(OTHER_USER_ID, ids.map(String)));
   const isOfUnionid = and(
     sql`${kind} = 'unionid_changed'`,
     inArray(sql`${details}->>'to'`, unionids),

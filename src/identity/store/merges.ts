@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { IdentityError } from "../errors.ts";
 import type { UserId } from "../ids.ts";
-import { audit } from "./audit.ts";
+import { audit, IS_MERGE_CANDIDATE, isNoted, OTHER_USER_ID } from "./audit.ts";
 import type { Db, Executor } from "./db.ts";
 import { endLoginSessions } from "./login-sessions.ts";
 import { auditEvents, miniAccounts, users } from "./schema.ts";
@@ -50,7 +50,9 @@ async function merge(tx: Executor, { id, other, by, takeOver }: Merge): Promise<
   const kept = locked.find((user) => user.id === id);
   const gone = locked.find((user) => user.id === other);
   if (!kept) return undefined;
-  if (!gone) return (await wasMerged(tx, id, other)) ? kept : undefined;
+  // A user's id is never used again.
+  const merged = { kind: "users_merged", once: `${id}:${other}` } as const;
+  if (!gone) return (await isNoted(tx, merged)) ? kept : undefined;
   await assertOnePerson(tx, kept, gone);
 
   const accounts = await tx
@@ -73,7 +75,7 @@ async function merge(tx: Executor, { id, other, by, takeOver }: Merge): Promise<
     .returning();
   if (user?.disabled) await endLoginSessions(tx, id);
   const details = { by, otherUserId: other, accounts: accounts.length, ended };
-  await audit(tx, { kind: "users_merged", userId: id, details, once: onceOf(id, other) });
+  await audit(tx, { ...merged, userId: id, details });
   return user;
 }
 
@@ -86,20 +88,6 @@ async function lockUnionids(tx: Executor, ids: UserId[]): Promise<void> {
     .where(inArray(userId, ids))
     .orderBy(asc(unionScope), asc(unionid));
   for (const row of rows) if (row.unionid) await lockUnionid(tx, { ...row, unionid: row.unionid });
-}
-
-/** A user's id is never used again. */
-function onceOf(id: UserId, other: UserId): string {
-  return `${id}:${other}`;
-}
-
-async function wasMerged(tx: Executor, id: UserId, other: UserId): Promise<boolean> {
-  const once = `users_merged:${onceOf(id, other)}`;
-  const rows = await tx
-    .select({ id: auditEvents.id })
-    .from(auditEvents)
-    .where(eq(auditEvents.once, once));
-  return rows.length > 0;
 }
 
 async function assertOnePerson(tx: Executor, kept: User, gone: User): Promise<void> {
@@ -119,15 +107,13 @@ async function assertOnePerson(tx: Executor, kept: User, gone: User): Promise<vo
 
 /** What was noted about one is about the other; that the two may be one is decided. */
 async function moveEvents(tx: Executor, id: UserId, other: UserId): Promise<void> {
-  const { kind, details, userId } = auditEvents;
-  // In the words of the index audit_events_other_user.
-  const isCandidate = sql`${kind} = 'merge_candidate'`;
-  const isOther = (it: UserId): SQL => sql`${details}->>'otherUserId' = ${String(it)}`;
+  const { details, userId } = auditEvents;
+  const isOther = (it: UserId) => eq(OTHER_USER_ID, String(it));
   const isBoth = or(and(eq(userId, id), isOther(other)), and(eq(userId, other), isOther(id)));
-  await tx.delete(auditEvents).where(and(isCandidate, isBoth));
+  await tx.delete(auditEvents).where(and(IS_MERGE_CANDIDATE, isBoth));
   await tx.update(auditEvents).set({ userId: id }).where(eq(userId, other));
   await tx
     .update(auditEvents)
     .set({ details: sql`jsonb_set(${details}, '{otherUserId}', to_jsonb(${id}::bigint))` })
-    .where(and(isCandidate, isOther(other)));
+    .where(and(IS_MERGE_CANDIDATE, isOther(other)));
 }

@@ -3,6 +3,7 @@ import { and, desc, eq, lt, sql } from "drizzle-orm";
 import type { UserId } from "../ids.ts";
 import { audit } from "./audit.ts";
 import type { Db } from "./db.ts";
+import type { Page } from "./page.ts";
 import { users } from "./schema.ts";
 import type { User } from "./users.ts";
 
@@ -12,13 +13,6 @@ export interface UserCriteria {
   username?: string | undefined;
   phoneIndex?: string | undefined;
   disabled?: boolean | undefined;
-}
-
-/** A part of a list, the latest first. */
-export interface Page {
-  limit: number;
-  /** Only what has a smaller id. */
-  before: number | undefined;
 }
 
 /** Finds people for operators. */
